@@ -1,0 +1,416 @@
+internal import CRabbitMQ
+
+/// The one owner of a librabbitmq connection. Everything of C that this target touches is in this file.
+///
+/// "An amqp_connection_state_t object cannot be safely used by multiple threads" (alanxz/rabbitmq-c#428): the actor
+/// that holds it runs on one thread.
+@safe
+struct AMQPHandle: ~Copyable {
+    private let state: amqp_connection_state_t
+    /// Seconds: how long any call that needs an answer waits for it.
+    private static let rpcTimeoutSeconds = 15
+
+    /// What the broker sent.
+    enum Incoming {
+        /// Nothing more for now.
+        case nothing
+        /// A message for a consumer.
+        case delivery(channel: UInt16, Delivery)
+        /// Publishes up to a tag were taken (or, if not `ok`, not taken).
+        case confirm(tag: UInt64, multiple: Bool, ok: Bool)
+        /// A publish came back, no queue fits; its `message_id` is the tag.
+        case returned(tag: UInt64?)
+        /// The broker takes no publishes for now.
+        case blocked(reason: String)
+        /// It takes them again.
+        case unblocked
+        /// A consumer ended.
+        case cancelled(channel: UInt16)
+        /// The channel is closed over an error.
+        case channelClosed(channel: UInt16, code: Int, text: String)
+        /// The connection is closed.
+        case connectionClosed(code: Int, text: String)
+        /// Something that needs no answer.
+        case other
+    }
+
+    // MARK: opening and closing
+
+    /// A connection that is not connected yet.
+    init() throws(BrokerError) {
+        guard let state = unsafe amqp_new_connection() else { throw .lost("no memory for a connection") }
+        unsafe self.state = state
+    }
+
+    /// Connects and logs in.
+    func connect(_ address: BrokerAddress, name: String, heartbeatSeconds: Int32) throws(BrokerError) {
+        guard let socket = unsafe amqp_tcp_socket_new(state) else { throw .lost("no memory for a socket") }
+        var connectTimeout = timeval(tv_sec: 10, tv_usec: 0)
+        let status = unsafe amqp_socket_open_noblock(socket, address.host, Int32(address.port), &connectTimeout)
+        guard status == AMQP_STATUS_OK.rawValue else {
+            throw .unreachable("\(address): \(Self.text(of: status))")
+        }
+        var handshakeTimeout = timeval(tv_sec: Self.rpcTimeoutSeconds, tv_usec: 0)
+        unsafe amqp_set_handshake_timeout(state, &handshakeTimeout)
+        unsafe amqp_set_rpc_timeout(state, &handshakeTimeout)
+        try logIn(address, name: name, heartbeatSeconds: heartbeatSeconds)
+    }
+
+    /// Gives the connection to `body`: for callers that hold it in an optional.
+    func perform<Result>(
+        _ body: (borrowing AMQPHandle) throws(BrokerError) -> Result
+    ) throws(BrokerError) -> Result {
+        try body(self)
+    }
+
+    deinit { unsafe amqp_destroy_connection(state) }
+
+    /// Says good-bye; what was published before it is sent first.
+    func close() { _ = unsafe amqp_connection_close(state, AMQP_REPLY_SUCCESS) }
+
+    /// The socket, for poll(2).
+    var descriptor: Int32 { unsafe amqp_get_sockfd(state) }
+
+    /// Announces what 0.11 does not announce by itself: without `connection.blocked` and `consumer_cancel_notify` the
+    /// broker sends neither.
+    private func logIn(_ address: BrokerAddress, name: String, heartbeatSeconds: Int32) throws(BrokerError) {
+        let arena = TableArena()
+        let capabilities = unsafe arena.table([
+            ("connection.blocked", .flag(true)), ("consumer_cancel_notify", .flag(true)), ("basic.nack", .flag(true)),
+            ("publisher_confirms", .flag(true)), ("authentication_failure_close", .flag(true)),
+        ])
+        var properties = unsafe arena.table(
+            [("connection_name", .text(name))], adding: ("capabilities", capabilities))
+        let reply = unsafe crabbitmq_login(
+            state, address.virtualHost, 131_072, heartbeatSeconds, &properties, address.user, address.password)
+        withExtendedLifetime(arena) {}
+        if unsafe reply.reply_type == AMQP_RESPONSE_NORMAL { return }
+        let reason = unsafe Self.text(of: reply)
+        // A broker that shuts down, or has no room, breaks the handshake off without a word; one that refuses us says so.
+        if unsafe reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION, reason.code == 403 || reason.code == 530 {
+            throw .refused("\(address): \(reason.text)")
+        }
+        throw .unreachable("\(address): \(reason.text)")
+    }
+
+    // MARK: calls that wait for an answer
+
+    func openChannel(_ channel: UInt16) throws(BrokerError) {
+        _ = unsafe amqp_channel_open(state, channel)
+        try check("channel.open", channel)
+    }
+
+    func closeChannel(_ channel: UInt16) throws(BrokerError) {
+        let reply = unsafe amqp_channel_close(state, channel, AMQP_REPLY_SUCCESS)
+        try unsafe check("channel.close", channel, reply)
+    }
+
+    func selectConfirms(_ channel: UInt16) throws(BrokerError) {
+        _ = unsafe amqp_confirm_select(state, channel)
+        try check("confirm.select", channel)
+    }
+
+    func declare(_ exchange: Topology.Exchange, _ channel: UInt16) throws(BrokerError) {
+        let arena = TableArena()
+        let arguments = unsafe arena.table(exchange.alternate.map { [("alternate-exchange", .text($0))] } ?? [])
+        _ = unsafe amqp_exchange_declare(
+            state, channel, arena.bytes(exchange.name), arena.bytes(exchange.type), 0, 1, 0, 0, arguments)
+        withExtendedLifetime(arena) {}
+        try check("exchange.declare \(exchange.name)", channel)
+    }
+
+    /// Declares a queue.
+    /// - Returns: its name, which the broker chose if it was empty, and how many messages it holds.
+    func declare(
+        _ queue: Topology.Queue, _ channel: UInt16, passive: Bool = false
+    ) throws(BrokerError) -> (name: String, messages: Int) {
+        let arena = TableArena()
+        var arguments: [(String, TableArena.Value)] = [("x-queue-type", .text(queue.kind.rawValue))]
+        if queue.singleActiveConsumer { arguments.append(("x-single-active-consumer", .flag(true))) }
+        if let lengthMax = queue.lengthMax { arguments.append(("x-max-length", .number(lengthMax))) }
+        let answer = unsafe amqp_queue_declare(
+            state, channel, arena.bytes(queue.name), passive ? 1 : 0, queue.exclusive ? 0 : 1, queue.exclusive ? 1 : 0,
+            queue.exclusive ? 1 : 0, arena.table(arguments))
+        withExtendedLifetime(arena) {}
+        try check("queue.declare \(queue.name)", channel)
+        guard let answer = unsafe answer else { return (queue.name, 0) }
+        return unsafe (Self.string(answer.pointee.queue), Int(answer.pointee.message_count))
+    }
+
+    func bind(_ binding: Topology.Binding, _ channel: UInt16) throws(BrokerError) {
+        let arena = TableArena()
+        let source = unsafe arena.bytes(binding.source)
+        let key = unsafe arena.bytes(binding.key)
+        switch binding.destination {
+        case .queue(let name):
+            _ = unsafe amqp_queue_bind(state, channel, arena.bytes(name), source, key, arena.table([]))
+        case .exchange(let name):
+            _ = unsafe amqp_exchange_bind(state, channel, arena.bytes(name), source, key, arena.table([]))
+        }
+        withExtendedLifetime(arena) {}
+        try check("bind \(binding.source) \(binding.key)", channel)
+    }
+
+    func consume(_ options: ConsumerOptions, _ channel: UInt16) throws(BrokerError) {
+        let arena = TableArena()
+        let offset: [(String, TableArena.Value)] =
+            switch options.offset {
+            case nil: []
+            case .first: [("x-stream-offset", .text("first"))]
+            case .last: [("x-stream-offset", .text("last"))]
+            case .next: [("x-stream-offset", .text("next"))]
+            case .offset(let offset): [("x-stream-offset", .number(offset))]
+            }
+        _ = unsafe amqp_basic_qos(state, channel, 0, options.prefetch, 0)
+        try check("basic.qos", channel)
+        _ = unsafe amqp_basic_consume(
+            state, channel, arena.bytes(options.queue), arena.bytes(""), 0, options.noAck ? 1 : 0, 0,
+            arena.table(offset))
+        withExtendedLifetime(arena) {}
+        try check("basic.consume \(options.queue)", channel)
+    }
+
+    // MARK: calls that don't wait
+
+    func publish(_ message: OutgoingMessage, tag: UInt64, _ channel: UInt16) throws(BrokerError) {
+        var properties = unsafe amqp_basic_properties_t()
+        unsafe properties._flags = amqp_flags_t(AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG)
+        unsafe properties.delivery_mode = 2
+        let status = unsafe withBytes(of: message.exchange) { exchange in
+            unsafe withBytes(of: message.key) { key in
+                unsafe withBytes(of: String(tag)) { id in
+                    unsafe withBytes(of: message.expirationMilliseconds.map { String(max(0, $0)) } ?? "") { expiration in
+                        unsafe properties.message_id = id
+                        if message.expirationMilliseconds != nil {
+                            unsafe properties._flags |= amqp_flags_t(AMQP_BASIC_EXPIRATION_FLAG)
+                            unsafe properties.expiration = expiration
+                        }
+                        return unsafe message.body.withUnsafeBytes { body in
+                            let bytes = unsafe amqp_bytes_t(
+                                len: body.count, bytes: UnsafeMutableRawPointer(mutating: body.baseAddress))
+                            return unsafe amqp_basic_publish(state, channel, exchange, key, 1, 0, &properties, bytes)
+                        }
+                    }
+                }
+            }
+        }
+        try Self.check(status, "basic.publish")
+    }
+
+    func acknowledge(upTo tag: UInt64, _ channel: UInt16) throws(BrokerError) {
+        try Self.check(unsafe amqp_basic_ack(state, channel, tag, 1), "basic.ack")
+    }
+
+    func reject(_ tag: UInt64, _ channel: UInt16) throws(BrokerError) {
+        try Self.check(unsafe amqp_basic_reject(state, channel, tag, 0), "basic.reject")
+    }
+
+    /// Sends a heartbeat now; while the socket is read the library does so by itself.
+    func sendHeartbeat() throws(BrokerError) {
+        var frame = unsafe amqp_frame_t()
+        unsafe frame.frame_type = UInt8(AMQP_FRAME_HEARTBEAT)
+        try Self.check(unsafe amqp_send_frame(state, &frame), "heartbeat")
+    }
+
+    // MARK: reading
+
+    /// Whether there is something to read that poll(2) does not see.
+    var hasBuffered: Bool { unsafe amqp_frames_enqueued(state) != 0 || amqp_data_in_buffer(state) != 0 }
+
+    /// Reads what comes next, without waiting for its beginning. Sends a heartbeat when one is due.
+    func next() throws(BrokerError) -> Incoming {
+        unsafe amqp_maybe_release_buffers(state)
+        var frame = unsafe amqp_frame_t()
+        var now = timeval(tv_sec: 0, tv_usec: 0)
+        let status = unsafe amqp_simple_wait_frame_noblock(state, &frame, &now)
+        if status == AMQP_STATUS_TIMEOUT.rawValue { return .nothing }
+        try Self.check(status, "reading")
+        guard unsafe frame.frame_type == UInt8(AMQP_FRAME_METHOD) else { return .other }
+        return try unsafe incoming(frame.payload.method, frame.channel)
+    }
+
+    private func incoming(_ method: amqp_method_t, _ channel: UInt16) throws(BrokerError) -> Incoming {
+        guard let decoded = unsafe method.decoded else { return .other }
+        switch unsafe method.id {
+        case AMQP_BASIC_DELIVER_METHOD:
+            return try unsafe delivery(decoded.load(as: amqp_basic_deliver_t.self), channel)
+        case AMQP_BASIC_ACK_METHOD:
+            let ack = unsafe decoded.load(as: amqp_basic_ack_t.self)
+            return .confirm(tag: ack.delivery_tag, multiple: ack.multiple != 0, ok: true)
+        case AMQP_BASIC_NACK_METHOD:
+            let nack = unsafe decoded.load(as: amqp_basic_nack_t.self)
+            return .confirm(tag: nack.delivery_tag, multiple: nack.multiple != 0, ok: false)
+        case AMQP_BASIC_RETURN_METHOD: return try returned(channel)
+        case AMQP_CONNECTION_BLOCKED_METHOD:
+            return unsafe .blocked(reason: Self.string(decoded.load(as: amqp_connection_blocked_t.self).reason))
+        case AMQP_CONNECTION_UNBLOCKED_METHOD: return .unblocked
+        case AMQP_BASIC_CANCEL_METHOD: return .cancelled(channel: channel)
+        case AMQP_CHANNEL_CLOSE_METHOD:
+            let close = unsafe decoded.load(as: amqp_channel_close_t.self)
+            return unsafe .channelClosed(
+                channel: channel, code: Int(close.reply_code), text: Self.string(close.reply_text))
+        case AMQP_CONNECTION_CLOSE_METHOD:
+            let close = unsafe decoded.load(as: amqp_connection_close_t.self)
+            return unsafe .connectionClosed(code: Int(close.reply_code), text: Self.string(close.reply_text))
+        default: return .other
+        }
+    }
+
+    private func delivery(_ deliver: amqp_basic_deliver_t, _ channel: UInt16) throws(BrokerError) -> Incoming {
+        // The strings of `deliver` live in the library's buffers, which reading the message may release: copy first.
+        let key = unsafe Self.string(deliver.routing_key)
+        var message = unsafe amqp_message_t()
+        let reply = unsafe amqp_read_message(state, channel, &message, 0)
+        try unsafe check("reading a message", channel, reply)
+        defer { unsafe amqp_destroy_message(&message) }
+        var delivery = unsafe Delivery(
+            tag: deliver.delivery_tag, key: key,
+            body: [UInt8](UnsafeRawBufferPointer(start: message.body.bytes, count: message.body.len)))
+        if unsafe message.properties._flags & amqp_flags_t(AMQP_BASIC_HEADERS_FLAG) != 0 {
+            unsafe Self.readHeaders(message.properties.headers, into: &delivery)
+        }
+        return .delivery(channel: channel, delivery)
+    }
+
+    private func returned(_ channel: UInt16) throws(BrokerError) -> Incoming {
+        var message = unsafe amqp_message_t()
+        let reply = unsafe amqp_read_message(state, channel, &message, 0)
+        try unsafe check("reading a returned message", channel, reply)
+        defer { unsafe amqp_destroy_message(&message) }
+        return unsafe .returned(tag: UInt64(Self.string(message.properties.message_id)))
+    }
+
+    private static func readHeaders(_ headers: amqp_table_t, into delivery: inout Delivery) {
+        var reason: String?
+        var queue: String?
+        for index in unsafe 0..<Int(headers.num_entries) {
+            let entry = unsafe headers.entries[index]
+            switch unsafe string(entry.key) {
+            case "x-stream-offset": delivery.streamOffset = unsafe integer(entry.value)
+            case "timestamp_in_ms": delivery.receivedUnixMilliseconds = unsafe integer(entry.value)
+            case "x-first-death-reason": reason = unsafe string(entry.value.value.bytes)
+            case "x-first-death-queue": queue = unsafe string(entry.value.value.bytes)
+            default: continue
+            }
+        }
+        if let reason { delivery.deathReason = "\(reason) from \(queue ?? "?")" }
+    }
+
+    private static func integer(_ field: amqp_field_value_t) -> Int64? {
+        switch unsafe UInt32(field.kind) {
+        case UInt32(AMQP_FIELD_KIND_I64.rawValue), UInt32(AMQP_FIELD_KIND_TIMESTAMP.rawValue):
+            unsafe field.value.i64
+        case UInt32(AMQP_FIELD_KIND_U64.rawValue): unsafe Int64(exactly: field.value.u64)
+        case UInt32(AMQP_FIELD_KIND_I32.rawValue): unsafe Int64(field.value.i32)
+        case UInt32(AMQP_FIELD_KIND_U32.rawValue): unsafe Int64(field.value.u32)
+        default: nil
+        }
+    }
+
+    // MARK: errors and bytes
+
+    private func check(_ operation: String, _ channel: UInt16) throws(BrokerError) {
+        try unsafe check(operation, channel, amqp_get_rpc_reply(state))
+    }
+
+    private func check(_ operation: String, _ channel: UInt16, _ reply: amqp_rpc_reply_t) throws(BrokerError) {
+        if unsafe reply.reply_type == AMQP_RESPONSE_NORMAL { return }
+        let reason = unsafe Self.text(of: reply)
+        guard unsafe reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION,
+            unsafe reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD
+        else { throw .lost("\(operation): \(reason.text)") }
+        var answer = amqp_channel_close_ok_t()
+        unsafe amqp_send_method(state, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &answer)
+        throw .rejected(operation: operation, code: reason.code, text: reason.text)
+    }
+
+    private static func check(_ status: Int32, _ operation: String) throws(BrokerError) {
+        guard status == AMQP_STATUS_OK.rawValue else { throw .lost("\(operation): \(text(of: status))") }
+    }
+
+    private static func text(of status: Int32) -> String {
+        guard let text = unsafe amqp_error_string2(status) else { return "error \(status)" }
+        return unsafe String(cString: text)
+    }
+
+    private static func text(of reply: amqp_rpc_reply_t) -> (code: Int, text: String) {
+        switch unsafe reply.reply_type {
+        case AMQP_RESPONSE_SERVER_EXCEPTION:
+            guard let decoded = unsafe reply.reply.decoded else { return (0, "closed by the broker") }
+            if unsafe reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD {
+                let close = unsafe decoded.load(as: amqp_connection_close_t.self)
+                return unsafe (Int(close.reply_code), string(close.reply_text))
+            }
+            let close = unsafe decoded.load(as: amqp_channel_close_t.self)
+            return unsafe (Int(close.reply_code), string(close.reply_text))
+        case AMQP_RESPONSE_LIBRARY_EXCEPTION: return unsafe (0, text(of: reply.library_error))
+        default: return (0, "no answer")
+        }
+    }
+
+    private static func string(_ bytes: amqp_bytes_t) -> String {
+        unsafe String(decoding: UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.len), as: UTF8.self)
+    }
+}
+
+/// Gives the UTF-8 of `text` to `body` as librabbitmq wants it; valid only during the call.
+private func withBytes<Result>(of text: String, _ body: (amqp_bytes_t) -> Result) -> Result {
+    var text = text
+    return text.withUTF8 { buffer in
+        unsafe body(amqp_bytes_t(len: buffer.count, bytes: UnsafeMutableRawPointer(mutating: buffer.baseAddress)))
+    }
+}
+
+/// Memory for the strings and entries of argument tables, which must outlive the call that uses them.
+@safe
+private final class TableArena {
+    enum Value {
+        case text(String)
+        case flag(Bool)
+        case number(Int64)
+    }
+
+    private var parts: [UnsafeMutableRawPointer] = unsafe []
+
+    func bytes(_ text: String) -> amqp_bytes_t {
+        let utf8 = Array(text.utf8)
+        let copy = UnsafeMutableRawPointer.allocate(byteCount: max(1, utf8.count), alignment: 1)
+        unsafe copy.copyMemory(from: utf8, byteCount: utf8.count)
+        unsafe parts.append(copy)
+        return unsafe amqp_bytes_t(len: utf8.count, bytes: copy)
+    }
+
+    func table(_ values: [(String, Value)], adding inner: (String, amqp_table_t)? = nil) -> amqp_table_t {
+        var entries = unsafe values.map { unsafe amqp_table_entry_t(key: bytes($0.0), value: field($0.1)) }
+        if let inner = unsafe inner {
+            var field = unsafe amqp_field_value_t()
+            unsafe field.kind = UInt8(AMQP_FIELD_KIND_TABLE.rawValue)
+            unsafe field.value.table = inner.1
+            unsafe entries.append(amqp_table_entry_t(key: bytes(inner.0), value: field))
+        }
+        let copy = UnsafeMutablePointer<amqp_table_entry_t>.allocate(capacity: max(1, unsafe entries.count))
+        unsafe copy.initialize(from: entries, count: entries.count)
+        unsafe parts.append(UnsafeMutableRawPointer(copy))
+        return unsafe amqp_table_t(num_entries: Int32(entries.count), entries: copy)
+    }
+
+    private func field(_ value: Value) -> amqp_field_value_t {
+        var field = unsafe amqp_field_value_t()
+        switch value {
+        case .text(let text):
+            unsafe field.kind = UInt8(AMQP_FIELD_KIND_UTF8.rawValue)
+            unsafe field.value.bytes = bytes(text)
+        case .flag(let flag):
+            unsafe field.kind = UInt8(AMQP_FIELD_KIND_BOOLEAN.rawValue)
+            unsafe field.value.boolean = flag ? 1 : 0
+        case .number(let number):
+            unsafe field.kind = UInt8(AMQP_FIELD_KIND_I64.rawValue)
+            unsafe field.value.i64 = number
+        }
+        return unsafe field
+    }
+
+    deinit {
+        for unsafe part in unsafe parts { unsafe part.deallocate() }
+    }
+}

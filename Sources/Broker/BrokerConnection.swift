@@ -1,0 +1,384 @@
+internal import ClientThread
+
+/// A connection to the broker: publishes with confirms, consumes with prefetch, all on one thread of its own.
+///
+/// It does not reconnect. When the connection breaks, everything that waits throws `BrokerError.lost`, and so does
+/// everything that is asked of it later: the owner opens another, because only the owner knows what to do again.
+/// Consume and publish over separate connections, so that a broker that blocks publishers does not block acknowledgements.
+public actor BrokerConnection {
+    /// Names a consumer of this connection.
+    public struct Consumer: Sendable, Hashable {
+        fileprivate let channel: UInt16
+        /// The queue that it reads.
+        public let queue: String
+    }
+
+    /// Publishes that may wait for confirms; above it `publish` waits before it sends more.
+    public static let inFlightMax = 4096
+    private static let heartbeatSeconds: Int32 = 20
+    private static let publishChannel: UInt16 = 1
+    /// Frames handled before jobs get their turn.
+    private static let framesPerTurnMax = 2000
+
+    private struct Inbox {
+        var options: ConsumerOptions
+        var deliveries: [Delivery] = []
+        var bytes = 0
+        var waiter: CheckedContinuation<Void, Never>?
+        var failure: BrokerError?
+    }
+
+    private struct Batch {
+        var outcomes: [PublishOutcome?]
+        var left: Int
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private let address: BrokerAddress
+    private let name: String
+    private let thread: ClientThread
+    private var handle: AMQPHandle?
+    private var failure: BrokerError?
+    private var inboxes: [UInt16: Inbox] = [:]
+    private var batches: [Int: Batch] = [:]
+    private var confirms = ConfirmTable()
+    private var confirmsSelected = false
+    private var room: [CheckedContinuation<Void, Never>] = []
+    private var nextChannel: UInt16 = 2
+    private var nextBatchNumber = 0
+    private var paused = false
+    private var drainScheduled = false
+
+    /// Why the broker takes no publishes now (a memory or disk alarm); nil while it takes them.
+    public private(set) var blockedReason: String?
+
+    /// The connection's own thread.
+    nonisolated public var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+
+    private init(address: BrokerAddress, name: String) {
+        self.address = address
+        self.name = name
+        thread = ClientThread(name: "amqp")
+    }
+
+    deinit { thread.stop() }
+
+    /// Connects, within about 15 s.
+    /// - Parameter name: what the broker's own tools call this connection.
+    /// - Throws: `BrokerError`: `unreachable` or `refused`.
+    public static func open(_ address: BrokerAddress, name: String) async throws -> BrokerConnection {
+        let connection = BrokerConnection(address: address, name: name)
+        try await connection.connect()
+        return connection
+    }
+
+    private func connect() throws(BrokerError) {
+        let handle = try AMQPHandle()
+        try handle.connect(address, name: name, heartbeatSeconds: Self.heartbeatSeconds)
+        try handle.openChannel(Self.publishChannel)
+        self.handle = consume handle
+        watch()
+    }
+
+    /// Says good-bye. Whatever still waits throws `lost`; wait for confirms before.
+    public func close() {
+        guard handle != nil else { return }
+        handle?.close()
+        fail(.lost("closed by ourselves"))
+    }
+
+    // MARK: topology
+
+    /// Makes sure that the broker has all of this.
+    /// - Throws: `BrokerError.rejected` if something is there with other arguments (406) or may not be made (403).
+    public func declare(_ topology: Topology) throws {
+        try onChannelOfItsOwn { handle, channel throws(BrokerError) in
+            for exchange in topology.exchanges { try handle.declare(exchange, channel) }
+            for queue in topology.queues { _ = try handle.declare(queue, channel) }
+            for binding in topology.bindings { try handle.bind(binding, channel) }
+        }
+    }
+
+    /// Makes sure that there is such a queue.
+    /// - Returns: its name, which the broker chose if it was empty.
+    public func declare(_ queue: Topology.Queue) throws -> String {
+        try onChannelOfItsOwn { handle, channel throws(BrokerError) in try handle.declare(queue, channel).name }
+    }
+
+    /// How many messages a queue holds; nil if there is no such queue.
+    public func messageCount(of queue: Topology.Queue) throws -> Int? {
+        do {
+            return try onChannelOfItsOwn { handle, channel throws(BrokerError) in
+                try handle.declare(queue, channel, passive: true).messages
+            }
+        } catch BrokerError.rejected(_, 404, _) {
+            return nil
+        }
+    }
+
+    /// The broker closes a channel over an error: on one of its own nothing else suffers.
+    private func onChannelOfItsOwn<Result>(
+        _ body: (borrowing AMQPHandle, UInt16) throws(BrokerError) -> Result
+    ) throws -> Result {
+        let channel = allocateChannel()
+        return try call { handle throws(BrokerError) in
+            try handle.openChannel(channel)
+            let result = try body(handle, channel)
+            try handle.closeChannel(channel)
+            return result
+        }
+    }
+
+    // MARK: publishing
+
+    /// Publishes messages in order and waits until the broker has answered for each.
+    ///
+    /// While the broker blocks publishers or `inFlightMax` publishes wait, this waits too. Several calls may be under
+    /// way at once; each keeps its own order.
+    /// - Returns: what became of each message.
+    /// - Throws: `BrokerError.lost`: some may have arrived, so publish those again that must not be lost.
+    public func publish(_ messages: [OutgoingMessage]) async throws -> [PublishOutcome] {
+        if !confirmsSelected {
+            try call { handle throws(BrokerError) in try handle.selectConfirms(Self.publishChannel) }
+            confirmsSelected = true
+        }
+        let number = nextBatchNumber
+        nextBatchNumber += 1
+        batches[number] = Batch(outcomes: Array(repeating: nil, count: messages.count), left: messages.count)
+        defer { batches[number] = nil }
+        for (position, message) in messages.enumerated() {
+            try await waitForRoom()
+            try send(message, ConfirmTable.Place(batch: number, position: position))
+        }
+        while let batch = batches[number], batch.left > 0 {
+            if let failure { throw failure }
+            await withCheckedContinuation { batches[number]?.waiter = $0 }
+        }
+        return batches[number]?.outcomes.compactMap { $0 } ?? []
+    }
+
+    private func send(_ message: OutgoingMessage, _ place: ConfirmTable.Place) throws {
+        guard message.body.count <= OutgoingMessage.bodyBytesMax, message.key.utf8.count <= 255 else {
+            settle(ConfirmTable.Settled(place: place, outcome: .tooLarge))
+            return
+        }
+        let tag = confirms.add(place)
+        try call { handle throws(BrokerError) in try handle.publish(message, tag: tag, Self.publishChannel) }
+    }
+
+    private func waitForRoom() async throws {
+        while failure == nil, blockedReason != nil || confirms.count >= Self.inFlightMax {
+            await withCheckedContinuation { room.append($0) }
+        }
+        if let failure { throw failure }
+    }
+
+    private func settle(_ settled: ConfirmTable.Settled) {
+        let number = settled.place.batch
+        batches[number]?.outcomes[settled.place.position] = settled.outcome
+        batches[number]?.left -= 1
+        guard batches[number]?.left == 0 else { return }
+        batches[number]?.waiter?.resume()
+        batches[number]?.waiter = nil
+    }
+
+    private func letIn() {
+        let waiting = room
+        room = []
+        for waiter in waiting { waiter.resume() }
+    }
+
+    // MARK: consuming
+
+    /// Starts to read a queue.
+    /// - Throws: `BrokerError.rejected` if there is no such queue (404) or it is somebody's own (405).
+    public func consume(_ options: ConsumerOptions) throws -> Consumer {
+        let channel = allocateChannel()
+        inboxes[channel] = Inbox(options: options)
+        do {
+            try call { handle throws(BrokerError) in
+                try handle.openChannel(channel)
+                try handle.consume(options, channel)
+            }
+        } catch {
+            inboxes[channel] = nil
+            throw error
+        }
+        return Consumer(channel: channel, queue: options.queue)
+    }
+
+    /// Waits until there is a message, then for `linger` so that more may join it, and gives what is there.
+    /// - Parameter linger: how long a message may wait for company.
+    /// - Returns: 1…`countMax` deliveries in order; none if the task was cancelled.
+    /// - Throws: `BrokerError.lost`, `cancelled` or `rejected`, once everything that came before was given.
+    public func nextBatch(_ consumer: Consumer, upTo countMax: Int, linger: Duration = .zero) async throws -> [Delivery] {
+        let channel = consumer.channel
+        try await waitForDelivery(channel)
+        if linger > .zero, let inbox = inboxes[channel], inbox.deliveries.count < countMax, inbox.failure == nil,
+            inbox.bytes < inbox.options.inboxBytesMax
+        {
+            try? await Task.sleep(for: linger)
+        }
+        return take(countMax, from: channel)
+    }
+
+    private func waitForDelivery(_ channel: UInt16) async throws {
+        while !Task.isCancelled {
+            guard let inbox = inboxes[channel] else { throw failure ?? .lost("the consumer was stopped") }
+            if !inbox.deliveries.isEmpty { return }
+            if let failure = inbox.failure ?? failure { throw failure }
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { waiter in
+                    if Task.isCancelled { waiter.resume() } else { inboxes[channel]?.waiter = waiter }
+                }
+            } onCancel: {
+                Task { await self.wake(channel) }
+            }
+        }
+    }
+
+    private func take(_ countMax: Int, from channel: UInt16) -> [Delivery] {
+        guard var inbox = inboxes.removeValue(forKey: channel) else { return [] }
+        var taken = inbox.deliveries
+        if taken.count > countMax {
+            inbox.deliveries = Array(taken[countMax...])
+            taken.removeLast(taken.count - countMax)
+        } else {
+            inbox.deliveries = []
+        }
+        inbox.bytes = inbox.deliveries.reduce(0) { $0 + $1.body.count }
+        inboxes[channel] = inbox
+        if paused, !isOverBudget { resumeReading() }
+        return taken
+    }
+
+    /// Acknowledges everything up to `delivery`, which the same consumer gave.
+    public func acknowledge(_ consumer: Consumer, upTo delivery: Delivery) throws {
+        try call { handle throws(BrokerError) in try handle.acknowledge(upTo: delivery.tag, consumer.channel) }
+    }
+
+    /// Gives a delivery up: its queue sends it to the dead-letter exchange. (On a stream this is an acknowledgement.)
+    public func reject(_ consumer: Consumer, _ delivery: Delivery) throws {
+        try call { handle throws(BrokerError) in try handle.reject(delivery.tag, consumer.channel) }
+    }
+
+    /// Stops to read a queue; what was not acknowledged goes back to it.
+    public func stopConsuming(_ consumer: Consumer) throws {
+        let inbox = inboxes.removeValue(forKey: consumer.channel)
+        inbox?.waiter?.resume()
+        try call { handle throws(BrokerError) in try handle.closeChannel(consumer.channel) }
+        if paused, !isOverBudget { resumeReading() }
+    }
+
+    private func wake(_ channel: UInt16) {
+        inboxes[channel]?.waiter?.resume()
+        inboxes[channel]?.waiter = nil
+    }
+
+    // MARK: the socket
+
+    private var isOverBudget: Bool { inboxes.values.contains { $0.bytes >= $0.options.inboxBytesMax } }
+
+    /// Watches the socket; while paused only the time, because heartbeats must go out all the same.
+    private func watch() {
+        guard let descriptor = handle?.descriptor else { return }
+        thread.watch(descriptor: paused ? -1 : descriptor, every: .seconds(5)) { [weak self] in
+            self?.assumeIsolated { $0.turn() }
+        }
+    }
+
+    private func resumeReading() {
+        paused = false
+        watch()
+        scheduleDrain()
+    }
+
+    private func turn() {
+        guard paused else { return drain() }
+        do throws(BrokerError) { try handle?.sendHeartbeat() } catch { fail(error) }
+    }
+
+    /// Handles what has come, up to `framesPerTurnMax` frames and each inbox's byte budget.
+    private func drain() {
+        drainScheduled = false
+        for _ in 0..<Self.framesPerTurnMax {
+            if isOverBudget {
+                paused = true
+                return watch()
+            }
+            do throws(BrokerError) {
+                guard let incoming = try handle?.next() else { return }
+                if case .nothing = incoming { return }
+                handleIncoming(incoming)
+            } catch {
+                return fail(error)
+            }
+        }
+        scheduleDrain()
+    }
+
+    /// poll(2) does not see what the library has read already, so a job goes on where a turn or a call ended.
+    private func scheduleDrain() {
+        guard !drainScheduled, !paused else { return }
+        drainScheduled = true
+        Task { self.drain() }
+    }
+
+    private func handleIncoming(_ incoming: AMQPHandle.Incoming) {
+        switch incoming {
+        case .nothing, .other: break
+        case .delivery(let channel, let delivery):
+            inboxes[channel]?.bytes += delivery.body.count
+            inboxes[channel]?.deliveries.append(delivery)
+            wake(channel)
+        case .confirm(let tag, let multiple, let ok):
+            for settled in confirms.settle(tag, multiple: multiple, ok: ok) { settle(settled) }
+            if confirms.count < Self.inFlightMax { letIn() }
+        case .returned(let tag):
+            if let tag { confirms.noteReturn(of: tag) }
+        case .blocked(let reason): blockedReason = reason.isEmpty ? "no reason given" : reason
+        case .unblocked:
+            blockedReason = nil
+            letIn()
+        case .cancelled(let channel):
+            inboxes[channel]?.failure = .cancelled(queue: inboxes[channel]?.options.queue ?? "?")
+            wake(channel)
+        case .channelClosed(let channel, let code, let text):
+            fail(.lost("channel \(channel) closed by the broker: \(code) \(text)"))
+        case .connectionClosed(let code, let text):
+            fail(.lost("connection closed by the broker: \(code) \(text)"))
+        }
+    }
+
+    /// Ends the connection: whoever waits is told why.
+    private func fail(_ error: BrokerError) {
+        guard failure == nil else { return }
+        failure = error
+        thread.unwatch()
+        handle = nil
+        for channel in inboxes.keys { wake(channel) }
+        for number in batches.keys {
+            batches[number]?.waiter?.resume()
+            batches[number]?.waiter = nil
+        }
+        letIn()
+    }
+
+    private func allocateChannel() -> UInt16 {
+        defer { nextChannel = nextChannel == 2047 ? 2 : nextChannel + 1 }
+        while inboxes[nextChannel] != nil { nextChannel = nextChannel == 2047 ? 2 : nextChannel + 1 }
+        return nextChannel
+    }
+
+    /// Calls the library; a broken connection ends it for all.
+    private func call<Result>(_ body: (borrowing AMQPHandle) throws(BrokerError) -> Result) throws -> Result {
+        do throws(BrokerError) {
+            guard let result = try handle?.perform(body) else { throw failure ?? .lost("not connected") }
+            if handle?.hasBuffered == true { scheduleDrain() }
+            return result
+        } catch {
+            if case .lost = error { fail(error) }
+            throw error
+        }
+    }
+}

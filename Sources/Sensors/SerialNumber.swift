@@ -1,0 +1,32 @@
+/// What names a sensor everywhere: 1–64 characters of `A–Z a–z 0–9 _ -`.
+///
+/// A dot would split a routing key and a slash an MQTT topic, so neither is allowed.
+public struct SerialNumber: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The longest serial number, in characters.
+    public static let lengthMax = 64
+
+    /// The characters themselves.
+    public let text: String
+
+    /// Reads a serial number.
+    /// - Returns: nil unless `text` has 1–64 of the allowed characters and nothing else.
+    public init?(_ text: some StringProtocol) {
+        guard (1...Self.lengthMax).contains(text.utf8.count), text.utf8.allSatisfy(Self.isAllowed) else { return nil }
+        self.text = String(text)
+    }
+
+    /// The text.
+    public var description: String { text }
+
+    /// By text, byte by byte.
+    public static func < (left: SerialNumber, right: SerialNumber) -> Bool { left.text < right.text }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/// What a row says of its samples. Counts finite samples only; NaN and infinities are stored but never averaged.
+public struct SampleStatistics: Sendable, Equatable {
+    /// Finite samples.
+    public var finiteCount = 0
+    /// The smallest finite sample; nil without one.
+    public var min: Double?
+    /// The largest finite sample; nil without one.
+    public var max: Double?
+    /// The arithmetic mean of the finite samples; nil without one.
+    public var mean: Double?
+    /// The root of the mean square of the finite samples; nil without one.
+    public var rms: Double?
+
+    /// The statistics of `samples`.
+    public init(_ samples: Samples) {
+        switch samples {
+        case .floats(let samples): self.init(floats: samples)
+        case .counts(let counts, let scale, let offset): self.init(counts: counts, scale: scale, offset: offset)
+        case .value(let value):
+            let count = value.isFinite ? 1 : 0
+            self.init(count: count, min: value, max: value, sum: value, squares: value * value)
+        }
+    }
+
+    private init(count: Int, min: Double, max: Double, sum: Double, squares: Double) {
+        guard count > 0 else { return }
+        finiteCount = count
+        self.min = min
+        self.max = max
+        mean = sum / Double(count)
+        // One value is its own root mean square; its square may underflow or overflow.
+        rms = count == 1 ? abs(sum) : (squares / Double(count)).squareRoot()
+    }
+
+    private init(floats: [Float]) {
+        var count = 0
+        var low = Float.infinity
+        var high = -Float.infinity
+        var sum = 0.0
+        var squares = 0.0
+        for sample in floats where sample.isFinite {
+            let wide = Double(sample)
+            count += 1
+            low = Swift.min(low, sample)
+            high = Swift.max(high, sample)
+            sum += wide
+            squares += wide * wide
+        }
+        self.init(count: count, min: Double(low), max: Double(high), sum: sum, squares: squares)
+    }
+
+    /// Integer sums are exact (65,536 samples of 16 bits fit in 64), so only the last step rounds:
+    /// the mean of (offset + scale c)² is offset² + 2 offset scale mean(c) + scale² mean(c²).
+    private init(counts: [Int16], scale: Double, offset: Double) {
+        var low = Int16.max
+        var high = Int16.min
+        var sum: Int64 = 0
+        var squares: Int64 = 0
+        for count in counts {
+            low = Swift.min(low, count)
+            high = Swift.max(high, count)
+            sum &+= Int64(count)
+            squares &+= Int64(count) &* Int64(count)
+        }
+        let ends = [offset + scale * Double(low), offset + scale * Double(high)]
+        guard !counts.isEmpty, let smallest = ends.min(), let largest = ends.max() else { return }
+        let n = Double(counts.count)
+        let meanSquare =
+            offset * offset + 2 * offset * scale * (Double(sum) / n) + scale * scale * (Double(squares) / n)
+        finiteCount = counts.count
+        min = smallest
+        max = largest
+        mean = offset + scale * (Double(sum) / n)
+        rms = Swift.max(0, meanSquare).squareRoot()
+    }
+}

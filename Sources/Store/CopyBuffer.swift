@@ -1,0 +1,157 @@
+/// Rows in the binary format of COPY, in one buffer that is used again for the next batch.
+///
+/// PostgreSQL manual, "COPY", section "Binary Format": all numbers big-endian; a field is its length in 32 bits (-1 for
+/// NULL) and its bytes.
+public struct CopyBuffer: Sendable {
+    private static let signature: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00]
+    /// PostgreSQL's own numbers of the element types of arrays: pg_type.oid.
+    private enum ElementType {
+        static let smallint: Int32 = 21
+        static let real: Int32 = 700
+    }
+    /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
+    private static let epochMicroseconds: Int64 = 946_684_800_000_000
+
+    private var bytes: [UInt8]
+    private var used = 0
+    /// Rows that were begun.
+    public private(set) var rowCount = 0
+
+    /// An empty buffer.
+    /// - Parameter capacity: bytes to begin with; it grows as needed.
+    public init(capacity: Int = 1 << 20) {
+        bytes = [UInt8](repeating: 0, count: max(64, capacity))
+        clear()
+    }
+
+    /// Forgets the rows, keeps the memory.
+    public mutating func clear() {
+        used = 0
+        rowCount = 0
+        reserve(32)
+        for byte in Self.signature { store(byte) }
+        store(Int32(0))
+        store(Int32(0))
+    }
+
+    /// Bytes so far.
+    public var byteCount: Int { used }
+
+    /// Gives the finished rows to `body`, with the trailer.
+    public mutating func withFinishedBytes<Result>(_ body: (borrowing RawSpan) throws -> Result) rethrows -> Result {
+        reserve(2)
+        store(Int16(-1))
+        defer { used -= 2 }
+        return unsafe try body(bytes.span.extracting(0..<used).bytes)
+    }
+
+    /// Begins a row of `fields` fields; exactly that many must follow.
+    public mutating func beginRow(fields: Int16) {
+        reserve(512)
+        store(fields)
+        rowCount += 1
+    }
+
+    /// NULL.
+    public mutating func null() { store(Int32(-1)) }
+
+    /// A smallint.
+    public mutating func field(_ number: Int16) {
+        store(Int32(2))
+        store(number)
+    }
+
+    /// An integer.
+    public mutating func field(_ number: Int32) {
+        store(Int32(4))
+        store(number)
+    }
+
+    /// A bigint.
+    public mutating func field(_ number: Int64) {
+        store(Int32(8))
+        store(number)
+    }
+
+    /// A bigint, or NULL.
+    public mutating func field(_ number: Int64?) {
+        if let number { field(number) } else { null() }
+    }
+
+    /// A double precision.
+    public mutating func field(_ number: Double) {
+        store(Int32(8))
+        store(number.bitPattern)
+    }
+
+    /// A double precision, or NULL.
+    public mutating func field(_ number: Double?) {
+        if let number { field(number) } else { null() }
+    }
+
+    /// A timestamptz, from microseconds since 1970.
+    public mutating func field(timeUnixMicroseconds microseconds: Int64) {
+        field(microseconds - Self.epochMicroseconds)
+    }
+
+    /// A text.
+    public mutating func field(_ text: String) {
+        let utf8 = text.utf8
+        reserve(utf8.count + 512)
+        store(Int32(utf8.count))
+        for byte in utf8 { store(byte == 0 ? UInt8(ascii: " ") : byte) }
+    }
+
+    /// A real[].
+    public mutating func field(_ samples: [Float]) {
+        beginArray(count: samples.count, elementBytes: 4, type: ElementType.real)
+        let start = used
+        used += samples.count * 8
+        unsafe bytes.withUnsafeMutableBytes { target in
+            for (index, sample) in samples.enumerated() {
+                unsafe target.storeBytes(
+                    of: Int32(4).bigEndian, toByteOffset: start + index * 8, as: Int32.self)
+                unsafe target.storeBytes(
+                    of: sample.bitPattern.bigEndian, toByteOffset: start + index * 8 + 4, as: UInt32.self)
+            }
+        }
+    }
+
+    /// A smallint[].
+    public mutating func field(_ counts: [Int16]) {
+        beginArray(count: counts.count, elementBytes: 2, type: ElementType.smallint)
+        let start = used
+        used += counts.count * 6
+        unsafe bytes.withUnsafeMutableBytes { target in
+            for (index, count) in counts.enumerated() {
+                unsafe target.storeBytes(
+                    of: Int32(2).bigEndian, toByteOffset: start + index * 6, as: Int32.self)
+                unsafe target.storeBytes(
+                    of: count.bigEndian, toByteOffset: start + index * 6 + 4, as: Int16.self)
+            }
+        }
+    }
+
+    /// One dimension, no NULLs, counted from 1 (`array_send` of PostgreSQL); makes room for the elements.
+    private mutating func beginArray(count: Int, elementBytes: Int, type: Int32) {
+        let content = 20 + count * (4 + elementBytes)
+        reserve(4 + content + 512)
+        store(Int32(content))
+        store(Int32(1))
+        store(Int32(0))
+        store(type)
+        store(Int32(count))
+        store(Int32(1))
+    }
+
+    private mutating func reserve(_ more: Int) {
+        guard used + more > bytes.count else { return }
+        bytes.append(contentsOf: repeatElement(0, count: max(more, bytes.count)))
+    }
+
+    private mutating func store(_ number: some FixedWidthInteger & BitwiseCopyable) {
+        let offset = used
+        used += number.bitWidth / 8
+        unsafe bytes.withUnsafeMutableBytes { unsafe $0.storeBytes(of: number.bigEndian, toByteOffset: offset, as: type(of: number)) }
+    }
+}

@@ -1,0 +1,133 @@
+internal import ClientThread
+
+/// A connection to the database, on a thread of its own: blocking calls are right there.
+///
+/// Work crosses to the thread once per transaction, not once per statement: `transaction` and `session` take a closure
+/// that runs there from start to end. It reconnects by itself at the next call after it broke; nothing is retried.
+public actor StoreConnection {
+    private let url: String
+    private let applicationName: String
+    private let thread = ClientThread(name: "postgres")
+    private var session: Session?
+
+    /// The connection's own thread.
+    nonisolated public var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+
+    /// A connection that connects when it is first used.
+    /// - Parameters:
+    ///   - url: as libpq takes it, `postgresql://user:password@host:port/database`.
+    ///   - applicationName: what `pg_stat_activity` shows.
+    public init(url: String, applicationName: String) {
+        self.url = url
+        self.applicationName = applicationName
+    }
+
+    deinit { thread.stop() }
+
+    /// Closes the connection; the next use opens another.
+    public func close() { session = nil }
+
+    /// Runs one statement by itself.
+    /// - Throws: `StoreError`.
+    @discardableResult
+    public func query(_ sql: String, _ parameters: [SQLValue] = []) throws -> Rows {
+        try withSession { session in try session.query(sql, parameters) }
+    }
+
+    /// Runs `body` in a transaction, which is committed if it returns and rolled back if it throws.
+    ///
+    /// Limits are set inside the transaction, so that this works through a transaction pooler: it may take
+    /// `timeout` in all, and wait `lockTimeout` for a lock.
+    /// - Throws: `StoreError`, or whatever `body` throws. After `lost` nobody knows whether the commit happened.
+    public func transaction<Result: Sendable>(
+        timeout: Duration = .seconds(60), lockTimeout: Duration = .seconds(10),
+        _ body: @Sendable (inout Session) throws -> Result
+    ) throws -> Result {
+        try withSession { session in
+            try session.begin(timeout: timeout, lockTimeout: lockTimeout)
+            do {
+                let result = try body(&session)
+                try session.commit()
+                return result
+            } catch {
+                session.rollBack()
+                throw error
+            }
+        }
+    }
+
+    private func withSession<Result>(_ body: (inout Session) throws -> Result) throws -> Result {
+        if session?.isAlive != true {
+            session = nil
+            session = Session(try PGHandle(url: url, applicationName: applicationName))
+        }
+        guard let result = try session?.perform(body) else { throw StoreError.unexpected("no connection") }
+        return result
+    }
+}
+
+/// The database during one call of `StoreConnection.transaction`: statements run one after another on its thread.
+public struct Session: ~Copyable {
+    private let handle: PGHandle
+    private var inTransaction = false
+
+    init(_ handle: consuming PGHandle) { self.handle = handle }
+
+    var isAlive: Bool { handle.isAlive }
+
+    mutating func perform<Result>(_ body: (inout Session) throws -> Result) throws -> Result { try body(&self) }
+
+    mutating func begin(timeout: Duration, lockTimeout: Duration) throws {
+        try handle.execute(
+            """
+            BEGIN; SET LOCAL transaction_timeout = \(timeout.milliseconds); \
+            SET LOCAL lock_timeout = \(lockTimeout.milliseconds); SET LOCAL timezone = 'UTC'
+            """, "BEGIN")
+        inTransaction = true
+    }
+
+    mutating func commit() throws {
+        guard inTransaction else { return }
+        inTransaction = false
+        try handle.execute("COMMIT", "COMMIT")
+    }
+
+    mutating func rollBack() {
+        inTransaction = false
+        try? handle.execute("ROLLBACK", "ROLLBACK")
+    }
+
+    /// Runs one statement.
+    /// - Parameter parameters: for `$1`, `$2` …
+    /// - Throws: `StoreError`.
+    @discardableResult
+    public func query(_ sql: String, _ parameters: [SQLValue] = []) throws -> Rows {
+        try handle.query(sql, parameters, Self.title(sql))
+    }
+
+    /// Runs statements without parameters, in one round trip.
+    /// - Throws: `StoreError`.
+    public func execute(_ sql: String) throws { try handle.execute(sql, Self.title(sql)) }
+
+    /// Sends the rows of `buffer` to `table` (columns in parentheses included) by binary COPY.
+    /// - Throws: `StoreError`.
+    public func copy(_ buffer: inout CopyBuffer, to table: String) throws {
+        guard buffer.rowCount > 0 else { return }
+        try buffer.withFinishedBytes { bytes in
+            try handle.copy("COPY \(table) FROM STDIN (FORMAT binary)", bytes, "COPY \(Self.title(table))")
+        }
+    }
+
+    /// Ends the transaction by `statement` and COMMIT in one round trip: if the statement fails nothing is committed.
+    /// - Throws: `StoreError`; after `lost` nobody knows whether the commit happened.
+    public mutating func commit(with statement: String) throws {
+        // The server skips what follows a failed statement of the same message, so COMMIT runs only after success.
+        try handle.execute(statement + "; COMMIT", "COMMIT")
+        inTransaction = false
+    }
+
+    /// The first words of a statement, to name it in errors.
+    static func title(_ sql: String) -> String {
+        sql.split(whereSeparator: \.isWhitespace).prefix(4).joined(separator: " ")
+    }
+}

@@ -1,0 +1,58 @@
+/// What went wrong between us and the database; each case is what the caller can do next.
+public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Nobody answers there, or the server is starting or full: try again later.
+    case unreachable(String)
+    /// The server knows us not, or has no such database: no use in trying again before somebody acts.
+    case refused(String)
+    /// The connection broke in the middle of `operation`: open another. A COMMIT may or may not have happened.
+    case lost(operation: String, String)
+    /// The server refused `operation`; the transaction is over.
+    case failed(operation: String, sqlState: String, message: String)
+    /// What the server gave is not what was asked for: a fault in our SQL.
+    case unexpected(String)
+
+    /// What to do about it.
+    public enum Advice: Sendable, Equatable {
+        /// The same again, later, over a new connection if need be.
+        case retry
+        /// In smaller parts.
+        case halve
+        /// Not again: this data, or this statement, is wrong.
+        case giveUp
+    }
+
+    /// What to do about it, by SQLSTATE class (PostgreSQL manual, appendix A; design §4).
+    public var advice: Advice {
+        switch self {
+        case .unreachable, .refused, .lost: .retry
+        case .unexpected: .giveUp
+        case .failed(_, let sqlState, _): Self.advice(sqlState: sqlState)
+        }
+    }
+
+    static func advice(sqlState: String) -> Advice {
+        switch (sqlState.prefix(2), sqlState) {
+        // Connection trouble, serialization and deadlock, operator intervention (shutdown, timeouts, cancel).
+        case ("08", _), ("40", _), ("57", _), ("25", _): .retry
+        // Disk full, too many connections, a limit of the configuration, lock timeout.
+        case (_, "53100"), (_, "53300"), (_, "53400"), (_, "55P03"): .retry
+        // Out of memory (also shared memory for locks), program limits.
+        case (_, "53200"), ("54", _): .halve
+        default: .giveUp
+        }
+    }
+
+    /// The SQLSTATE, where there is one.
+    public var sqlState: String? {
+        if case .failed(_, let sqlState, _) = self { sqlState } else { nil }
+    }
+
+    /// What happened, without secrets.
+    public var description: String {
+        switch self {
+        case .unreachable(let text), .refused(let text), .unexpected(let text): text
+        case .lost(let operation, let text): "\(operation): \(text)"
+        case .failed(let operation, let sqlState, let message): "\(operation): \(sqlState) \(message)"
+        }
+    }
+}
