@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let http = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -71,7 +72,7 @@ let package = Package(
         .target(
             name: "Pipelines",
             dependencies: [
-                "Sensors", "Simulation", "Wire", "Device", "Broker", "Store", "Telemetry", logging, lifecycle,
+                "Sensors", "Wire", "Broker", "Store", "Telemetry", logging, lifecycle, signals,
                 argumentParser,
             ],
             swiftSettings: strict),

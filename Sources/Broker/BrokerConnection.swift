@@ -208,12 +208,16 @@ public actor BrokerConnection {
     }
 
     /// Waits until there is a message, then for `linger` so that more may join it, and gives what is there.
-    /// - Parameter linger: how long a message may wait for company.
-    /// - Returns: 1…`countMax` deliveries in order; none if the task was cancelled.
+    /// - Parameters:
+    ///   - linger: how long a message may wait for company.
+    ///   - timeout: how long to wait for the first message; nil: for ever.
+    /// - Returns: 1…`countMax` deliveries in order; none if the task was cancelled or the time is up.
     /// - Throws: `BrokerError.lost`, `cancelled` or `rejected`, once everything that came before was given.
-    public func nextBatch(_ consumer: Consumer, upTo countMax: Int, linger: Duration = .zero) async throws -> [Delivery] {
+    public func nextBatch(
+        _ consumer: Consumer, upTo countMax: Int, linger: Duration = .zero, timeout: Duration? = nil
+    ) async throws -> [Delivery] {
         let channel = consumer.channel
-        try await waitForDelivery(channel)
+        try await waitForDelivery(channel, until: timeout.map { .now + $0 })
         if linger > .zero, let inbox = inboxes[channel], inbox.deliveries.count < countMax, inbox.failure == nil,
             inbox.bytes < inbox.options.inboxBytesMax
         {
@@ -222,8 +226,15 @@ public actor BrokerConnection {
         return take(countMax, from: channel)
     }
 
-    private func waitForDelivery(_ channel: UInt16) async throws {
-        while !Task.isCancelled {
+    private func waitForDelivery(_ channel: UInt16, until deadline: ContinuousClock.Instant?) async throws {
+        let alarmClock = deadline.map { deadline in
+            Task {
+                try await Task.sleep(until: deadline)
+                self.wake(channel)
+            }
+        }
+        defer { alarmClock?.cancel() }
+        while !Task.isCancelled, deadline.map({ .now < $0 }) != false {
             guard let inbox = inboxes[channel] else { throw failure ?? .lost("the consumer was stopped") }
             if !inbox.deliveries.isEmpty { return }
             if let failure = inbox.failure ?? failure { throw failure }

@@ -37,12 +37,15 @@ public struct CopyBuffer: Sendable {
     /// Bytes so far.
     public var byteCount: Int { used }
 
-    /// Gives the finished rows to `body`, with the trailer.
-    public mutating func withFinishedBytes<Result>(_ body: (borrowing RawSpan) throws -> Result) rethrows -> Result {
+    /// Ends the rows; to be called once, before they are sent.
+    public mutating func finish() {
         reserve(2)
         store(Int16(-1))
-        defer { used -= 2 }
-        return unsafe try body(bytes.span.extracting(0..<used).bytes)
+    }
+
+    /// The bytes, for COPY.
+    func withContent<Result>(_ body: (borrowing RawSpan) throws -> Result) rethrows -> Result {
+        unsafe try body(bytes.span.extracting(0..<used).bytes)
     }
 
     /// Begins a row of `fields` fields; exactly that many must follow.
@@ -152,6 +155,9 @@ public struct CopyBuffer: Sendable {
     private mutating func store(_ number: some FixedWidthInteger & BitwiseCopyable) {
         let offset = used
         used += number.bitWidth / 8
-        unsafe bytes.withUnsafeMutableBytes { unsafe $0.storeBytes(of: number.bigEndian, toByteOffset: offset, as: type(of: number)) }
+        let bigEndian = number.bigEndian
+        unsafe bytes.withUnsafeMutableBytes { target in
+            unsafe target.storeBytes(of: bigEndian, toByteOffset: offset, as: type(of: bigEndian))
+        }
     }
 }

@@ -109,11 +109,11 @@ public struct Session: ~Copyable {
     /// - Throws: `StoreError`.
     public func execute(_ sql: String) throws { try handle.execute(sql, Self.title(sql)) }
 
-    /// Sends the rows of `buffer` to `table` (columns in parentheses included) by binary COPY.
+    /// Sends the finished rows of `buffer` to `table` (columns in parentheses included) by binary COPY.
     /// - Throws: `StoreError`.
-    public func copy(_ buffer: inout CopyBuffer, to table: String) throws {
+    public func copy(_ buffer: CopyBuffer, to table: String) throws {
         guard buffer.rowCount > 0 else { return }
-        try buffer.withFinishedBytes { bytes in
+        try buffer.withContent { bytes in
             try handle.copy("COPY \(table) FROM STDIN (FORMAT binary)", bytes, "COPY \(Self.title(table))")
         }
     }

@@ -1,0 +1,252 @@
+internal import Broker
+internal import Logging
+internal import Sensors
+internal import Store
+internal import Telemetry
+internal import Wire
+
+/// Stores one stream for as long as the replica holds its lease: receive, read, commit, acknowledge.
+struct PartitionWorker {
+    /// Messages ahead of acknowledgements. Prefetch is throughput on a stream over AMQP 0-9-1.
+    static let prefetch: UInt16 = 5000
+    /// Most messages in one transaction.
+    static let batchMessagesMax = 4000
+    /// Most bytes of payload that wait in memory for one stream: 3 MiB, so that a replica that holds all four stays
+    /// below 100 MB with the same again as frames and twice that as rows.
+    static let inboxBytesMax = 3 << 20
+    /// How long a message may wait for company, so that a slow stream is not a transaction for each.
+    static let linger: Duration = .milliseconds(10)
+    /// How often newest values are written when nothing comes, and cancellation is noticed at the latest.
+    static let idle: Duration = .seconds(1)
+
+    private let context: ServiceContext
+    private let store: StoreConnection
+    private let alarms: AlarmPublisher
+    private let limits: LimitWatch
+    private var lease: PartitionLease
+    private var state = IngestState(clockRule: ClockRule())
+    private var copy = MeasurementCopy()
+
+    init(_ context: ServiceContext, _ lease: PartitionLease, _ alarms: AlarmPublisher, _ limits: LimitWatch) {
+        self.context = context
+        self.lease = lease
+        self.alarms = alarms
+        self.limits = limits
+        store = context.openStore(lease.stream)
+    }
+
+    /// Runs until the task is cancelled; a batch in hand is committed first.
+    /// - Throws: `IngestConflict.leaseLost` when somebody else holds the partition.
+    mutating func run() async throws {
+        while !Task.isCancelled {
+            var worker = self
+            _ = try await context.retrying(
+                lease.stream, part: "broker", while: { !($0 is IngestConflict) }
+            ) {
+                let broker = try await worker.context.openBroker(worker.lease.stream)
+                do { try await worker.read(from: broker) } catch {
+                    await broker.close()
+                    throw error
+                }
+                await broker.close()
+            }
+            self = worker
+        }
+        await store.close()
+    }
+
+    private mutating func read(from broker: BrokerConnection) async throws {
+        var cursor = StreamCursor(committed: lease.committed, fingerprint: lease.fingerprint)
+        if cursor.isReset(tail: try await tail(broker)) { cursor = try await beginAnew("its end lies before") }
+        let consumer = try await broker.consume(
+            ConsumerOptions(
+                queue: lease.stream, prefetch: Self.prefetch,
+                offset: lease.committed.map(StreamOffset.offset) ?? .first, inboxBytesMax: Self.inboxBytesMax))
+        while !Task.isCancelled {
+            let deliveries = try await broker.nextBatch(
+                consumer, upTo: Self.batchMessagesMax, linger: Self.linger, timeout: Self.idle)
+            guard let last = deliveries.last else {
+                await writeLatest()
+                continue
+            }
+            var fresh: [Delivery] = []
+            var holes: [ClosedRange<Int64>] = []
+            for delivery in deliveries {
+                switch cursor.note(offset: delivery.streamOffset ?? 0, fingerprint: { delivery.fingerprint }) {
+                case .take: fresh.append(delivery)
+                case .skip: break
+                case .takeAfterHole(let hole):
+                    holes.append(hole)
+                    fresh.append(delivery)
+                case .reset:
+                    _ = try await beginAnew("another message stands at the last stored offset")
+                    return
+                }
+            }
+            noteHoles(holes)
+            if !fresh.isEmpty, try await !storeAll(fresh[...], holes) { return }
+            try await broker.acknowledge(consumer, upTo: last)
+        }
+    }
+
+    /// The offset of the newest message of the stream, as far as it shows: nil if it is empty.
+    private func tail(_ broker: BrokerConnection) async throws -> Int64? {
+        guard lease.committed != nil else { return nil }
+        let probe = try await broker.consume(ConsumerOptions(queue: lease.stream, prefetch: 1000, offset: .last))
+        // The newest chunk comes at once if there is one; it may take more than one batch to reach what is stored.
+        var tail: Int64?
+        while let offset = try await broker.nextBatch(probe, upTo: 1000, timeout: .seconds(2)).last?.streamOffset {
+            tail = offset
+            if offset >= lease.committed ?? 0 { break }
+        }
+        try await broker.stopConsuming(probe)
+        return tail
+    }
+
+    private mutating func beginAnew(_ why: String) async throws -> StreamCursor {
+        context.logger.error("\(lease.stream) is not the stream that was stored up to here: \(why); beginning anew")
+        context.metrics.count("iot_ingest_stream_resets_total", "Streams that were made anew.")
+        lease = try await store.reset(lease)
+        return StreamCursor(committed: nil, fingerprint: nil)
+    }
+
+    private func noteHoles(_ holes: [ClosedRange<Int64>]) {
+        for hole in holes {
+            context.logger.error("\(lease.stream): \(hole.count) messages were dropped by retention before storing")
+            context.metrics.count("iot_ingest_messages_lost_total", "Messages lost to retention.", by: hole.count)
+        }
+    }
+
+    // MARK: storing
+
+    /// Stores deliveries in one transaction, or in halves if the database says that they are too many or wrong; a
+    /// single one that it refuses goes to the quarantine.
+    /// - Returns: false if the task was cancelled before.
+    private mutating func storeAll(
+        _ deliveries: ArraySlice<Delivery>, _ holes: [ClosedRange<Int64>]
+    ) async throws -> Bool {
+        do {
+            return try await storeRetrying(FrameBatch(deliveries), deliveries, holes)
+        } catch let error as StoreError {
+            guard let only = deliveries.first, deliveries.count == 1 else {
+                let middle = deliveries.startIndex + deliveries.count / 2
+                guard try await storeAll(deliveries[..<middle], holes) else { return false }
+                return try await storeAll(deliveries[middle...], [])
+            }
+            let batch = FrameBatch(rejecting: only, Rejection(.refusedByDatabase, "\(error)"))
+            return try await storeRetrying(batch, deliveries, holes)
+        }
+    }
+
+    /// Stores a batch, again and again while the database can't take it now.
+    private mutating func storeRetrying(
+        _ batch: FrameBatch, _ deliveries: ArraySlice<Delivery>, _ holes: [ClosedRange<Int64>]
+    ) async throws -> Bool {
+        var worker = self
+        var mayHaveCommitted = false
+        let done: Void? = try await context.retrying(
+            "storing \(lease.stream)", part: "database",
+            while: { error in
+                if case IngestConflict.ledgerChanged = error { return true }
+                // A broker that can't take an alarm is no reason to give up either.
+                return error is BrokerError || (error as? StoreError)?.advice == .retry
+            }
+        ) {
+            if mayHaveCommitted, try await worker.isStored(upTo: deliveries.last) { return }
+            mayHaveCommitted = true
+            try await worker.store(batch, deliveries, holes)
+        }
+        self = worker
+        return done != nil
+    }
+
+    /// Whether an earlier try, whose answer was lost, was committed after all.
+    private mutating func isStored(upTo last: Delivery?) async throws -> Bool {
+        guard let position = try await store.position(of: lease.stream), position.epoch == lease.epoch else {
+            throw IngestConflict.leaseLost
+        }
+        guard let offset = last?.streamOffset, position.committed == offset, position.committed != lease.committed
+        else { return false }
+        lease = position
+        state = IngestState(clockRule: ClockRule())
+        return true
+    }
+
+    private mutating func store(
+        _ batch: FrameBatch, _ deliveries: ArraySlice<Delivery>, _ holes: [ClosedRange<Int64>]
+    ) async throws {
+        guard let last = deliveries.last, let lastOffset = last.streamOffset else { return }
+        let limits = limits.current
+        try await state.load(for: batch, limits: limits, from: store)
+        copy.clear()
+        var ingest = IngestBatch(
+            lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint, measurements: copy)
+        copy = MeasurementCopy(capacity: 0)
+        ingest.holes = holes
+        var counts = IngestCounts()
+        let events = state.apply(batch, limits: limits, to: &ingest, counts: &counts)
+        ingest.measurements.finish()
+        do {
+            try await alarms.publish(events)
+            try await store.commit(ingest)
+        } catch {
+            state.rollBack(ingest)
+            if case IngestConflict.ledgerChanged = error { state.forgetLedgers(of: ingest) }
+            copy = ingest.measurements
+            throw error
+        }
+        state.commit()
+        lease.committed = lastOffset
+        lease.fingerprint = last.fingerprint
+        copy = ingest.measurements
+        IngestMetrics.note(counts, lag: .now, stream: lease.stream, in: context.metrics)
+    }
+
+    private mutating func writeLatest() async {
+        let values = state.takeDueLatest()
+        if values.isEmpty { return }
+        do { try await store.commit(latest: values) } catch { state.latestFailed(values) }
+    }
+}
+
+extension Delivery {
+    /// What tells this message from another at the same offset.
+    var fingerprint: Int64 { Fingerprint.message(key: key, body: body) }
+}
+
+/// The figures of measurements-ingester.
+enum IngestMetrics {
+    static func note(_ counts: IngestCounts, lag now: Timestamp, stream: String, in metrics: Metrics) {
+        let labels = "stream=\"\(stream)\""
+        metrics.count("iot_ingest_frames_total", "Frames stored.", by: counts.frames, labels: labels)
+        metrics.count("iot_ingest_samples_total", "Samples stored.", by: counts.samples, labels: labels)
+        metrics.count("iot_ingest_rows_total", "Rows of measurement stored.", by: counts.rows, labels: labels)
+        metrics.count("iot_ingest_batches_total", "Transactions committed.", labels: labels)
+        metrics.count("iot_ingest_late_frames_total", "Frames that filled a hole.", by: counts.late, labels: labels)
+        metrics.count(
+            "iot_ingest_duplicate_frames_total", "Frames that came again, not stored.", by: counts.duplicates,
+            labels: labels)
+        for (reason, count) in counts.rejected {
+            metrics.count(
+                "iot_quarantined_total", "Payloads put into quarantine.", by: count,
+                labels: "reason=\"\(reason.rawValue)\"")
+        }
+        for (verdict, count) in counts.clocks where verdict != .ok {
+            metrics.count(
+                "iot_ingest_untrusted_times_total", "Frames whose time was replaced by that of arrival.", by: count,
+                labels: "clock=\"\(verdict)\"")
+        }
+        metrics.observe(
+            "iot_ingest_commit_latency_seconds", "From the broker's stamp of a frame to its commit.",
+            seconds: counts.received.map { now.seconds(since: $0) })
+        metrics.observe(
+            "iot_ingest_sample_age_seconds",
+            "From the last sample of a frame, by the device's clock, to its commit.",
+            seconds: counts.lastSamples.map { now.seconds(since: $0) })
+        if let newest = counts.received.last {
+            metrics.set(
+                "iot_ingest_lag_seconds", "Age of the newest stored message when it was stored.",
+                to: now.seconds(since: newest), labels: labels)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+internal import Broker
+internal import Logging
+internal import Sensors
+internal import Store
+internal import Telemetry
+internal import Wire
+
+/// queue registry ▶ sensor, channel, command; queue alarms ▶ alarm; queues unrouted and dead_letters ▶ quarantine.
+public enum Register {
+    /// Streams, unless the database says otherwise.
+    public static let partitionsDefault = 4
+
+    /// The parts of sensor-registry.
+    /// - Parameter partitions: how many streams, when the database has none yet; otherwise it must agree with it.
+    public static func parts(_ context: ServiceContext, partitions: Int?) -> [Part] {
+        [
+            Part {
+                let store = context.openStore("registry")
+                try await prepare(context, store, partitions)
+                try await Schema.declareTopology(context, store)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await registryReader(context, store).run() }
+                    group.addTask { try await alarmReader(context, context.openStore("alarms")).run() }
+                    for queue in [Routing.unroutedQueue, Routing.deadQueue] {
+                        group.addTask { try await quarantineReader(context, queue, context.openStore(queue)).run() }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+        ]
+    }
+
+    private struct OtherPartitions: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Brings the schema up to date and fixes the number of partitions.
+    private static func prepare(_ context: ServiceContext, _ store: StoreConnection, _ partitions: Int?) async throws {
+        _ = try await context.retrying(
+            "preparing the database", part: "database",
+            while: { !($0 is OtherPartitions) && ($0 as? StoreError)?.advice != .giveUp }
+        ) {
+            let applied = try await Migrations.apply(to: store)
+            if !applied.isEmpty { context.logger.info("schema: applied \(applied)") }
+            let known = try await store.partitionCount()
+            let wanted = partitions ?? known ?? partitionsDefault
+            let fixed = try await store.fixPartitions((0..<wanted).map(Routing.stream))
+            guard fixed == wanted else {
+                throw OtherPartitions(
+                    description: "--partitions \(wanted), but the database has \(fixed); changing it needs a drain")
+            }
+        }
+    }
+
+    private static func registryReader(
+        _ context: ServiceContext, _ store: StoreConnection
+    ) -> QueueReader<RegistryMessage> {
+        QueueReader(
+            context: context, queue: Routing.registryQueue,
+            decode: { delivery throws(Rejection) in
+                let (serial, subject) = try Routing.parse(key: delivery.key)
+                let body = unsafe delivery.body.span.bytes
+                switch subject {
+                case .registry:
+                    return .announcement(
+                        Heard(
+                            serial: serial, received: delivery.received, content: try AnnouncementCodec.decode(body)))
+                case .acks:
+                    return .ack(Heard(serial: serial, received: delivery.received, content: try AckCodec.decode(body)))
+                case .command:
+                    return .command(
+                        Heard(serial: serial, received: delivery.received, content: try CommandCodec.decode(body)))
+                case .data, .logs, .alarm: throw Rejection(.badSerial, "not for the registry: \(delivery.key)")
+                }
+            },
+            store: { messages in
+                try await store.record(messages)
+                context.metrics.count("iot_registry_messages_total", "Messages recorded.", by: messages.count)
+            })
+    }
+
+    private static func alarmReader(
+        _ context: ServiceContext, _ store: StoreConnection
+    ) -> QueueReader<(edge: Alarm.Edge, heard: Heard<Alarm>)> {
+        QueueReader(
+            context: context, queue: Routing.alarmsQueue,
+            decode: { delivery throws(Rejection) in
+                let (serial, subject) = try Routing.parse(key: delivery.key)
+                guard case .alarm(let edge) = subject else {
+                    throw Rejection(.badSerial, "not an alarm: \(delivery.key)")
+                }
+                let alarm = unsafe try AlarmCodec.decode(delivery.body.span.bytes)
+                return (edge, Heard(serial: serial, received: delivery.received, content: alarm))
+            },
+            store: { alarms in
+                try await store.record(alarms: alarms)
+                for (edge, _) in alarms {
+                    context.metrics.count(
+                        "iot_alarms_total", "Alarms recorded.", labels: "edge=\"\(edge.rawValue)\"")
+                }
+            })
+    }
+
+    private static func quarantineReader(
+        _ context: ServiceContext, _ queue: String, _ store: StoreConnection
+    ) -> QueueReader<QuarantinedPayload> {
+        QueueReader(
+            context: context, queue: queue, prefetch: 50,
+            decode: { delivery throws(Rejection) in
+                let rejection =
+                    queue == Routing.deadQueue
+                    ? Rejection(.deadLetter, delivery.deathReason ?? "no reason given")
+                    : Rejection(.unroutable, "no queue is bound for this key")
+                return QuarantinedPayload(
+                    rejection: rejection, key: delivery.key, source: queue, received: delivery.received,
+                    body: delivery.body)
+            },
+            store: { payloads in
+                try await store.quarantine(payloads)
+                for payload in payloads {
+                    context.metrics.count(
+                        "iot_quarantined_total", "Payloads put into quarantine.",
+                        labels: "reason=\"\(payload.rejection.reason.rawValue)\"")
+                }
+            })
+    }
+}

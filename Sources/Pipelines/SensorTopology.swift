@@ -1,0 +1,36 @@
+public import Broker
+internal import Wire
+
+extension Topology {
+    /// Everything that the broker must have (design §1), with that many streams.
+    public static func sensorStreaming(partitions: Int) -> Topology {
+        let streams = (0..<partitions).map(Routing.stream)
+        return Topology(
+            exchanges: [
+                Exchange(name: Routing.unroutedExchange, type: "fanout"),
+                Exchange(name: Routing.deadExchange, type: "fanout"),
+                Exchange(name: Routing.exchange, type: "topic", alternate: Routing.unroutedExchange),
+                Exchange(name: Routing.partitionsExchange, type: "x-modulus-hash", alternate: Routing.unroutedExchange),
+            ],
+            queues: streams.map { Queue(name: $0, kind: .stream) } + [
+                Queue(name: Routing.registryQueue, kind: .quorum, singleActiveConsumer: true),
+                Queue(name: Routing.logsQueue, kind: .quorum),
+                Queue(name: Routing.alarmsQueue, kind: .quorum),
+                Queue(name: Routing.unroutedQueue, kind: .quorum),
+                Queue(name: Routing.deadQueue, kind: .quorum),
+            ],
+            bindings: streams.map {
+                // The hash exchange looks at the message's routing key; the binding's own is its place among them.
+                Binding(source: Routing.partitionsExchange, destination: .queue($0), key: $0)
+            } + [
+                Binding(source: Routing.exchange, destination: .exchange(Routing.partitionsExchange), key: "*.data"),
+                Binding(source: Routing.exchange, destination: .queue(Routing.registryQueue), key: "*.registry"),
+                Binding(source: Routing.exchange, destination: .queue(Routing.registryQueue), key: "*.acks"),
+                Binding(source: Routing.exchange, destination: .queue(Routing.registryQueue), key: "*.commands.#"),
+                Binding(source: Routing.exchange, destination: .queue(Routing.logsQueue), key: "*.logs"),
+                Binding(source: Routing.exchange, destination: .queue(Routing.alarmsQueue), key: "*.alarms.#"),
+                Binding(source: Routing.unroutedExchange, destination: .queue(Routing.unroutedQueue), key: ""),
+                Binding(source: Routing.deadExchange, destination: .queue(Routing.deadQueue), key: ""),
+            ])
+    }
+}

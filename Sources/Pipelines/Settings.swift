@@ -1,0 +1,99 @@
+public import ArgumentParser
+public import Broker
+internal import Foundation
+internal import Logging
+
+/// Where the servers are, from the environment. Secrets never come from the command line, where `ps` would show them:
+/// each variable can name a file instead, `AMQP_URL_FILE=/run/secrets/amqp`.
+public struct Settings: Sendable {
+    /// A setting that can't be used.
+    public struct Invalid: Error, CustomStringConvertible {
+        /// Which, and why, without secrets.
+        public let description: String
+    }
+
+    /// `AMQP_URL`, by default `amqp://guest:guest@localhost:5672/%2f`.
+    public var broker: BrokerAddress
+    /// `MQTT_URL`, by default `mqtt://guest:guest@localhost:1883`.
+    public var mqtt: MQTTAddress
+    /// `DATABASE_URL`, by default `postgresql://localhost/iot`.
+    public var databaseURL: String
+
+    /// Where MQTT is spoken, and as whom.
+    public struct MQTTAddress: Sendable {
+        /// A name or an address.
+        public var host: String
+        /// 1883 by custom.
+        public var port: Int
+        /// `user`, or `vhost:user`.
+        public var user: String
+        /// How it proves itself.
+        public var password: String
+    }
+
+    /// Reads the environment.
+    /// - Throws: `Invalid`.
+    public init() throws { try self.init(environment: ProcessInfo.processInfo.environment) }
+
+    /// Reads an environment.
+    /// - Throws: `Invalid`.
+    public init(environment: [String: String]) throws {
+        let amqp = try Self.url("AMQP_URL", environment, default: "amqp://guest:guest@localhost:5672/%2f", "amqp")
+        let path = amqp.percentEncodedPath.dropFirst()
+        broker = BrokerAddress(
+            host: amqp.host ?? "localhost", port: amqp.port ?? 5672, user: amqp.user ?? "guest",
+            password: amqp.password ?? "guest",
+            virtualHost: path.isEmpty ? "/" : String(path).removingPercentEncoding ?? "/")
+        let mqttURL = try Self.url("MQTT_URL", environment, default: "mqtt://guest:guest@localhost:1883", "mqtt")
+        mqtt = MQTTAddress(
+            host: mqttURL.host ?? "localhost", port: mqttURL.port ?? 1883, user: mqttURL.user ?? "guest",
+            password: mqttURL.password ?? "guest")
+        databaseURL = try Self.value("DATABASE_URL", environment) ?? "postgresql://localhost/iot"
+    }
+
+    private static func value(_ name: String, _ environment: [String: String]) throws -> String? {
+        if let value = environment[name], !value.isEmpty { return value }
+        guard let file = environment["\(name)_FILE"] else { return nil }
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw Invalid(description: "\(name)_FILE names \(file), which can't be read")
+        }
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func url(
+        _ name: String, _ environment: [String: String], default standard: String, _ scheme: String
+    ) throws -> URLComponents {
+        guard let url = URLComponents(string: try value(name, environment) ?? standard), url.scheme == scheme else {
+            throw Invalid(description: "\(name) is not a URL like \(scheme)://user:password@host:port")
+        }
+        return url
+    }
+}
+
+/// The options that every service has.
+public struct ServiceOptions: ParsableArguments {
+    /// From the environment, `LOG_LEVEL`.
+    public static var standardLogLevel: String { ProcessInfo.processInfo.environment["LOG_LEVEL"] ?? "info" }
+    /// From the environment, `HTTP_PORT`.
+    public static var standardPort: UInt16 {
+        ProcessInfo.processInfo.environment["HTTP_PORT"].flatMap { UInt16($0) } ?? 8080
+    }
+
+    /// Which log lines to write.
+    @Option(help: "trace, debug, info, notice, warning, error or critical [env: LOG_LEVEL].")
+    public var logLevel = Self.standardLogLevel
+
+    /// Where health and metrics are served.
+    @Option(help: "Port of /livez, /readyz and /metrics; 0: any free one [env: HTTP_PORT].")
+    public var httpPort = Self.standardPort
+
+    /// None given.
+    public init() {}
+
+    /// Refuses a level that there is not.
+    public func validate() throws {
+        guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("no log level \(logLevel)") }
+    }
+
+    var level: Logger.Level { Logger.Level(rawValue: logLevel) ?? .info }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import Pipelines
+
+/// Keeps what is known of sensors, their commands and alarms, and the schema of the database.
+@main
+struct SensorRegistry: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sensor-registry",
+        abstract: "Applies the schema, keeps sensors, channels, commands and alarms, and what no queue wanted.",
+        discussion: "Environment: AMQP_URL, DATABASE_URL (or AMQP_URL_FILE, DATABASE_URL_FILE).")
+
+    @OptionGroup var options: ServiceOptions
+
+    @Option(help: "How many streams share the measurements, 1…64; fixed at the first start [default there: 4].")
+    var partitions: Int?
+
+    func validate() throws {
+        guard partitions.map((1...64).contains) != false else { throw ValidationError("--partitions is 1…64") }
+    }
+
+    func run() async throws {
+        try await Run.service("sensor-registry", options: options, waitingFor: ["broker", "database"]) {
+            Register.parts($0, partitions: partitions)
+        }
+    }
+}

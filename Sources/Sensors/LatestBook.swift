@@ -1,0 +1,87 @@
+/// The newest value of a channel.
+public struct LatestValue: Sendable, Equatable {
+    /// The sensor's number.
+    public var sensor: Int32
+    /// The channel's number.
+    public var channel: Int16
+    /// When the value was taken.
+    public var time: Timestamp
+    /// When its frame arrived.
+    public var received: Timestamp
+    /// The last sample of the row.
+    public var value: Double
+    /// What the row comes to.
+    public var statistics: SampleStatistics
+    /// The row's rate; 0: none.
+    public var rateHertz: Double
+
+    /// The value that a row leaves.
+    public init(_ row: MeasurementRow) {
+        let last = row.samples.count - 1
+        sensor = row.sensor
+        channel = row.channel
+        let offset = SampleRate(hertz: row.rateHertz)?.nanoseconds(toSample: Int64(last)) ?? 0
+        time = row.time.advanced(byNanoseconds: offset)
+        received = row.received
+        value = row.samples[last]
+        statistics = row.statistics
+        rateHertz = row.rateHertz
+    }
+}
+
+/// Which newest values have yet to be written: at most one a second and channel, never an older one.
+public struct LatestBook: Sendable {
+    /// How often a channel's row is written.
+    public static let interval: Duration = .seconds(1)
+
+    private struct Key: Hashable {
+        var sensor: Int32
+        var channel: Int16
+    }
+
+    private struct Entry {
+        var newest: LatestValue
+        var writtenAt: ContinuousClock.Instant?
+    }
+
+    private var entries: [Key: Entry] = [:]
+    private var pending: Set<Key> = []
+
+    /// An empty book.
+    public init() {}
+
+    /// Notes a value.
+    public mutating func note(_ value: LatestValue) {
+        let key = Key(sensor: value.sensor, channel: value.channel)
+        guard let known = entries[key] else {
+            entries[key] = Entry(newest: value)
+            pending.insert(key)
+            return
+        }
+        guard value.time >= known.newest.time else { return }
+        entries[key]?.newest = value
+        pending.insert(key)
+    }
+
+    /// The values to write now, in order of sensor and channel. They count as written until `writeFailed`.
+    public mutating func takeDue(now: ContinuousClock.Instant) -> [LatestValue] {
+        var due: [LatestValue] = []
+        for key in pending {
+            guard let entry = entries[key] else { continue }
+            if let writtenAt = entry.writtenAt, writtenAt.duration(to: now) < Self.interval { continue }
+            due.append(entry.newest)
+            entries[key]?.writtenAt = now
+        }
+        for value in due { pending.remove(Key(sensor: value.sensor, channel: value.channel)) }
+        return due.sorted { ($0.sensor, $0.channel) < ($1.sensor, $1.channel) }
+    }
+
+    /// These were not written after all.
+    public mutating func writeFailed(_ values: [LatestValue]) {
+        for value in values {
+            let key = Key(sensor: value.sensor, channel: value.channel)
+            entries[key]?.writtenAt = nil
+            pending.insert(key)
+        }
+    }
+}

@@ -1,0 +1,573 @@
+public import Sensors
+
+/// A replica's right to store a partition, and how far it is stored.
+public struct PartitionLease: Sendable, Equatable {
+    /// The stream.
+    public var stream: String
+    /// Under which the right was given; it ends when the database shows another.
+    public var epoch: Int64
+    /// Which life of the stream.
+    public var incarnation: Int64
+    /// The last stored message.
+    public var committed: Int64?
+    /// Its fingerprint.
+    public var fingerprint: Int64?
+}
+
+/// A payload for the table `quarantine`.
+public struct QuarantinedPayload: Sendable {
+    /// Bytes of a payload that are kept: 64 KiB.
+    public static let bytesMax = 65_536
+
+    /// Why.
+    public var rejection: Rejection
+    /// The key it was published with.
+    public var key: String
+    /// Queue or stream it came from.
+    public var source: String
+    /// Which life of the stream; nil for queues.
+    public var incarnation: Int64?
+    /// Its offset in the stream.
+    public var offset: Int64?
+    /// The broker's stamp.
+    public var received: Timestamp?
+    /// The whole payload.
+    public var body: [UInt8]
+
+    /// That payload, from there, for that reason.
+    public init(
+        rejection: Rejection, key: String, source: String, incarnation: Int64? = nil, offset: Int64? = nil,
+        received: Timestamp?, body: [UInt8]
+    ) {
+        self.rejection = rejection
+        self.key = key
+        self.source = source
+        self.incarnation = incarnation
+        self.offset = offset
+        self.received = received
+        self.body = body
+    }
+}
+
+/// Everything that one transaction of a measurements-ingester writes.
+public struct IngestBatch: Sendable {
+    /// Under which right, and from which offset on.
+    public var lease: PartitionLease
+    /// The last message of the batch.
+    public var lastOffset: Int64
+    /// Its fingerprint.
+    public var lastFingerprint: Int64
+    /// The rows of `measurement`.
+    public var measurements: MeasurementCopy
+    /// The ledger's changes.
+    public var ledger: [LedgerBook.Change] = []
+    /// Payloads that can't be stored.
+    public var quarantine: [QuarantinedPayload] = []
+    /// Messages that were gone before they were read.
+    public var holes: [ClosedRange<Int64>] = []
+    /// New places.
+    public var places: [(sensor: Int32, time: Timestamp, place: Place)] = []
+    /// Newest values that are due.
+    public var latest: [LatestValue] = []
+    /// Limits' states that have changed.
+    public var limitStates: [(sensor: Int32, channel: Int16, state: LimitState)] = []
+
+    /// A batch without content.
+    public init(lease: PartitionLease, lastOffset: Int64, lastFingerprint: Int64, measurements: MeasurementCopy) {
+        self.lease = lease
+        self.lastOffset = lastOffset
+        self.lastFingerprint = lastFingerprint
+        self.measurements = measurements
+    }
+}
+
+/// The rows of `measurement`, encoded for COPY.
+public struct MeasurementCopy: Sendable {
+    static let table = """
+        measurement ("time", time_ns, sensor_id, channel, boot_id, sequence, sample_rate_hz, n, min, max, mean, rms, \
+        received_at, device_time_ns, clock, samples, counts, count_scale, count_offset)
+        """
+    var buffer: CopyBuffer
+
+    /// No rows.
+    /// - Parameter capacity: bytes to begin with; it grows as needed.
+    public init(capacity: Int = 1 << 20) { buffer = CopyBuffer(capacity: capacity) }
+
+    /// Rows so far.
+    public var rowCount: Int { buffer.rowCount }
+
+    /// Adds a row.
+    public mutating func append(_ row: MeasurementRow) {
+        buffer.beginRow(fields: 19)
+        buffer.field(timeUnixMicroseconds: row.time.unixMicroseconds)
+        buffer.field(row.time.nanosecondsBelowMicrosecond)
+        buffer.field(row.sensor)
+        buffer.field(row.channel)
+        buffer.field(row.position?.boot)
+        buffer.field(row.position?.sequence)
+        buffer.field(row.rateHertz)
+        buffer.field(Int32(row.samples.count))
+        buffer.field(row.statistics.min)
+        buffer.field(row.statistics.max)
+        if case .value(let value) = row.samples { buffer.field(value) } else { buffer.field(row.statistics.mean) }
+        buffer.field(row.statistics.rms)
+        buffer.field(timeUnixMicroseconds: row.received.unixMicroseconds)
+        buffer.field(row.deviceTime?.unixNanoseconds)
+        buffer.field(row.clock.rawValue)
+        switch row.samples {
+        case .floats(let samples):
+            buffer.field(samples)
+            for _ in 0..<3 { buffer.null() }
+        case .counts(let counts, let scale, let offset):
+            buffer.null()
+            buffer.field(counts)
+            buffer.field(scale)
+            buffer.field(offset)
+        case .value: for _ in 0..<4 { buffer.null() }
+        }
+    }
+
+    /// Ends the rows; to be called once, before the batch is committed.
+    public mutating func finish() { buffer.finish() }
+
+    /// Forgets the rows, keeps the memory.
+    public mutating func clear() { buffer.clear() }
+}
+
+/// Why a batch could not be committed although the database works.
+public enum IngestConflict: Error, Sendable, Equatable {
+    /// Another replica holds the partition, or has moved its offset.
+    case leaseLost
+    /// Somebody else stored frames of the same sensor: read its ledger again.
+    case ledgerChanged
+}
+
+extension StoreConnection {
+    /// Stores a batch and moves the partition's offset, in one transaction.
+    /// - Throws: `IngestConflict` or `StoreError`; after `StoreError.lost` ask `position(of:)` whether it happened.
+    public func commit(_ batch: IngestBatch) throws {
+        do {
+            try transaction { session in
+                try session.copy(batch.measurements.buffer, to: MeasurementCopy.table)
+                try Self.write(batch.ledger, session)
+                try Self.write(batch.quarantine, session)
+                try Self.write(batch.holes, batch.lease, session)
+                try Self.write(batch.places, session)
+                try Self.write(batch.latest, session)
+                try Self.write(batch.limitStates, session)
+                let before = batch.lease.committed.map(String.init) ?? "NULL"
+                try session.commit(
+                    with: """
+                        SELECT ingest_commit('\(batch.lease.stream)', \(batch.lease.epoch), \
+                        \(batch.lease.incarnation)::int, \(before), \(batch.lastOffset), \(batch.lastFingerprint))
+                        """)
+            }
+        } catch let error as StoreError where error.sqlState == "IOT01" {
+            throw IngestConflict.leaseLost
+        }
+    }
+
+    /// Writes newest values by themselves.
+    /// - Throws: `StoreError`.
+    public func commit(latest: [LatestValue]) throws {
+        try transaction { session in try Self.write(latest, session) }
+    }
+
+    private static func write(_ changes: [LedgerBook.Change], _ session: borrowing Session) throws {
+        guard !changes.isEmpty else { return }
+        let updated = try session.query(
+            """
+            INSERT INTO sensor_boot AS b (sensor_id, boot_id, next_sequence, frames, duplicates, version)
+            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+            ON CONFLICT (sensor_id, boot_id) DO UPDATE
+            SET next_sequence = EXCLUDED.next_sequence, frames = b.frames + EXCLUDED.frames,
+                duplicates = b.duplicates + EXCLUDED.duplicates, version = EXCLUDED.version
+            WHERE b.version = EXCLUDED.version - 1
+            """,
+            [
+                .integers(changes.map { Int64($0.key.sensor) }), .integers(changes.map(\.key.boot)),
+                .integers(changes.map(\.ledger.next)), .integers(changes.map(\.frames)),
+                .integers(changes.map(\.duplicates)), .integers(changes.map { $0.version + 1 }),
+            ])
+        guard updated.affected == changes.count else { throw IngestConflict.ledgerChanged }
+        try writeGaps(changes, session)
+    }
+
+    private static func writeGaps(_ changes: [LedgerBook.Change], _ session: borrowing Session) throws {
+        let removed = changes.flatMap { change in change.gapsRemoved.map { (change.key, $0) } }
+        if !removed.isEmpty {
+            try session.query(
+                """
+                DELETE FROM sequence_gap g USING unnest($1::int[], $2::bigint[], $3::bigint[]) AS r(s, b, f)
+                WHERE g.sensor_id = r.s AND g.boot_id = r.b AND g.first_sequence = r.f
+                """,
+                [
+                    .integers(removed.map { Int64($0.0.sensor) }), .integers(removed.map(\.0.boot)),
+                    .integers(removed.map(\.1.lowerBound)),
+                ])
+        }
+        let added = changes.flatMap { change in change.gapsAdded.map { (change.key, $0) } }
+        guard !added.isEmpty else { return }
+        try session.query(
+            """
+            INSERT INTO sequence_gap (sensor_id, boot_id, first_sequence, last_sequence)
+            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
+            """,
+            [
+                .integers(added.map { Int64($0.0.sensor) }), .integers(added.map(\.0.boot)),
+                .integers(added.map(\.1.lowerBound)), .integers(added.map(\.1.upperBound)),
+            ])
+    }
+
+    /// Writes payloads that can't be stored.
+    static func write(_ payloads: [QuarantinedPayload], _ session: borrowing Session) throws {
+        for payload in payloads {
+            try session.query(
+                """
+                INSERT INTO quarantine (reason, detail, routing_key, source, incarnation, stream_offset, received_at,
+                                        length, hash, payload)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                """,
+                [
+                    .text(payload.rejection.reason.rawValue), .text(payload.rejection.detail), .text(payload.key),
+                    .text(payload.source), .integer(payload.incarnation), .integer(payload.offset),
+                    .time(payload.received), .integer(Int64(payload.body.count)),
+                    .integer(Fingerprint.payload(payload.body)),
+                    .bytes(Array(payload.body.prefix(QuarantinedPayload.bytesMax))),
+                ])
+        }
+    }
+
+    private static func write(
+        _ holes: [ClosedRange<Int64>], _ lease: PartitionLease, _ session: borrowing Session
+    ) throws {
+        for hole in holes {
+            try session.query(
+                """
+                INSERT INTO stream_hole (stream, incarnation, first_offset, last_offset, cause)
+                VALUES ($1, $2, $3, $4, 'broker_retention')
+                """,
+                [
+                    .text(lease.stream), .integer(lease.incarnation), .integer(hole.lowerBound),
+                    .integer(hole.upperBound),
+                ])
+        }
+    }
+
+    private static func write(
+        _ places: [(sensor: Int32, time: Timestamp, place: Place)], _ session: borrowing Session
+    ) throws {
+        guard !places.isEmpty else { return }
+        try session.query(
+            """
+            INSERT INTO location (sensor_id, "time", latitude, longitude, altitude)
+            SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::float8[], $4::float8[], $5::float8[])
+            """,
+            [
+                .integers(places.map { Int64($0.sensor) }), .times(places.map(\.time)),
+                .doubles(places.map(\.place.latitude)), .doubles(places.map(\.place.longitude)),
+                .doubles(places.map(\.place.altitude)),
+            ])
+    }
+
+    private static func write(_ values: [LatestValue], _ session: borrowing Session) throws {
+        guard !values.isEmpty else { return }
+        try session.query(
+            """
+            INSERT INTO latest AS l (sensor_id, channel, "time", received_at, value, min, max, rms, sample_rate_hz)
+            SELECT * FROM unnest($1::int[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::float8[],
+                                 $6::float8[], $7::float8[], $8::float8[], $9::float8[])
+            ON CONFLICT (sensor_id, channel) DO UPDATE
+            SET "time" = EXCLUDED."time", received_at = EXCLUDED.received_at, value = EXCLUDED.value,
+                min = EXCLUDED.min, max = EXCLUDED.max, rms = EXCLUDED.rms, sample_rate_hz = EXCLUDED.sample_rate_hz
+            WHERE l."time" <= EXCLUDED."time"
+            """,
+            [
+                .integers(values.map { Int64($0.sensor) }), .integers(values.map { Int64($0.channel) }),
+                .times(values.map(\.time)), .times(values.map(\.received)), .doubles(values.map(\.value)),
+                .doubles(values.map(\.statistics.min)), .doubles(values.map(\.statistics.max)),
+                .doubles(values.map(\.statistics.rms)), .doubles(values.map(\.rateHertz)),
+            ])
+    }
+
+    private static func write(
+        _ states: [(sensor: Int32, channel: Int16, state: LimitState)], _ session: borrowing Session
+    ) throws {
+        guard !states.isEmpty else { return }
+        try session.query(
+            """
+            INSERT INTO alarm_state AS a (sensor_id, channel, alarm_id, side, since_ns, as_of_ns)
+            SELECT * FROM unnest($1::int[], $2::smallint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+            ON CONFLICT (sensor_id, channel) DO UPDATE
+            SET alarm_id = EXCLUDED.alarm_id, side = EXCLUDED.side, since_ns = EXCLUDED.since_ns,
+                as_of_ns = EXCLUDED.as_of_ns
+            WHERE a.as_of_ns <= EXCLUDED.as_of_ns
+            """,
+            [
+                .integers(states.map { Int64($0.sensor) }), .integers(states.map { Int64($0.channel) }),
+                .texts(states.map(\.state.raised?.id)), .texts(states.map(\.state.raised?.side.rawValue)),
+                .integers(states.map(\.state.raised?.since.unixNanoseconds)),
+                .integers(states.map(\.state.asOf?.unixNanoseconds)),
+            ])
+    }
+}
+
+extension StoreConnection {
+    // MARK: what a batch needs to know
+
+    /// The numbers of sensors; those that were never heard of are registered on sight.
+    /// - Throws: `StoreError`.
+    public func sensorIDs(for serials: [SerialNumber]) throws -> [SerialNumber: Int32] {
+        let texts = SQLValue.texts(serials.map(\.text).sorted())
+        try query(
+            "INSERT INTO sensor (serial) SELECT unnest($1::text[]) ON CONFLICT (serial) DO NOTHING", [texts])
+        var ids: [SerialNumber: Int32] = [:]
+        for row in try query("SELECT serial, sensor_id FROM sensor WHERE serial = ANY ($1::text[])", [texts]).rows {
+            guard let serial = row["serial"].flatMap({ SerialNumber($0) }), let id = row.integer("sensor_id") else {
+                continue
+            }
+            ids[serial] = Int32(id)
+        }
+        return ids
+    }
+
+    /// The ledgers of boots; one that nothing is known of is empty, with version 0.
+    /// - Throws: `StoreError`.
+    public func ledgers(for keys: [LedgerBook.Key]) throws -> [LedgerBook.Key: LedgerBook.Entry] {
+        let parameters: [SQLValue] = [.integers(keys.map { Int64($0.sensor) }), .integers(keys.map(\.boot))]
+        // One statement, so that boot and gaps are of one moment.
+        let rows = try query(
+            """
+            SELECT b.sensor_id, b.boot_id, b.next_sequence, b.version,
+                   coalesce((SELECT string_agg(g.first_sequence || '-' || g.last_sequence, ',' ORDER BY g.first_sequence)
+                               FROM sequence_gap g WHERE g.sensor_id = b.sensor_id AND g.boot_id = b.boot_id), '') AS gaps
+              FROM sensor_boot b JOIN unnest($1::int[], $2::bigint[]) AS k(s, b) ON b.sensor_id = k.s AND b.boot_id = k.b
+            """, parameters)
+        var entries = Dictionary(
+            keys.map { ($0, LedgerBook.Entry(ledger: SequenceLedger(), version: 0)) }, uniquingKeysWith: { first, _ in first })
+        for row in rows.rows {
+            guard let sensor = row.integer("sensor_id"), let boot = row.integer("boot_id"),
+                let next = row.integer("next_sequence"), let version = row.integer("version")
+            else { continue }
+            let gaps = (row["gaps"] ?? "").split(separator: ",").compactMap { text -> ClosedRange<Int64>? in
+                let ends = text.split(separator: "-").compactMap { Int64($0) }
+                return ends.count == 2 && ends[0] <= ends[1] ? ends[0]...ends[1] : nil
+            }
+            entries[LedgerBook.Key(sensor: Int32(sensor), boot: boot)] = LedgerBook.Entry(
+                ledger: SequenceLedger(next: next, gaps: gaps), version: version)
+        }
+        return entries
+    }
+
+    /// The numbers of a sensor's channels by name; names that are new get the next number, at most `channelsMax`.
+    /// - Throws: `StoreError`.
+    public func channelNumbers(
+        sensor: Int32, names: [String], channelsMax: Int = 64
+    ) throws -> [String: Int16] {
+        try transaction { session in
+            // One at a time for each sensor, so that two replicas don't give the same number.
+            try session.query("SELECT 1 FROM sensor WHERE sensor_id = $1 FOR UPDATE", [.integer(Int64(sensor))])
+            try session.query(
+                """
+                INSERT INTO channel (sensor_id, channel, name)
+                SELECT $1, n.next + n.k, n.name FROM (
+                    SELECT w.name, (row_number() OVER (ORDER BY w.k) - 1)::int AS k,
+                           (SELECT coalesce(max(channel) + 1, 0) FROM channel WHERE sensor_id = $1) AS next
+                      FROM unnest($2::text[]) WITH ORDINALITY AS w(name, k)
+                     WHERE NOT EXISTS (SELECT 1 FROM channel c WHERE c.sensor_id = $1 AND c.name = w.name)
+                ) n WHERE n.next + n.k < $3
+                """, [.integer(Int64(sensor)), .texts(names), .integer(Int64(channelsMax))])
+            let rows = try session.query(
+                "SELECT name, channel FROM channel WHERE sensor_id = $1", [.integer(Int64(sensor))])
+            var numbers: [String: Int16] = [:]
+            for row in rows.rows {
+                guard let name = row["name"], let number = row.integer("channel") else { continue }
+                numbers[name] = Int16(number)
+            }
+            return numbers
+        }
+    }
+
+    /// The newest known places of sensors.
+    /// - Throws: `StoreError`.
+    public func lastPlaces(of sensors: [Int32]) throws -> [Int32: Place] {
+        let rows = try query(
+            """
+            SELECT s.id, p.latitude, p.longitude, p.altitude FROM unnest($1::int[]) AS s(id)
+            CROSS JOIN LATERAL (SELECT latitude, longitude, altitude FROM location l WHERE l.sensor_id = s.id
+                                ORDER BY l."time" DESC LIMIT 1) p
+            """, [.integers(sensors.map { Int64($0) })])
+        var places: [Int32: Place] = [:]
+        for row in rows.rows {
+            guard let id = row.integer("id"), let latitude = row.double("latitude"),
+                let longitude = row.double("longitude"), let altitude = row.double("altitude")
+            else { continue }
+            places[Int32(id)] = Place(latitude: latitude, longitude: longitude, altitude: altitude)
+        }
+        return places
+    }
+
+    /// The states of limits, by sensor and channel.
+    /// - Throws: `StoreError`.
+    public func limitStates(of sensors: [Int32]) throws -> [(sensor: Int32, channel: Int16, state: LimitState)] {
+        let rows = try query(
+            "SELECT * FROM alarm_state WHERE sensor_id = ANY ($1::int[])", [.integers(sensors.map { Int64($0) })])
+        return rows.rows.compactMap { row in
+            guard let sensor = row.integer("sensor_id"), let channel = row.integer("channel") else { return nil }
+            var state = LimitState(asOf: row.integer("as_of_ns").map(Timestamp.init(unixNanoseconds:)))
+            if let id = row["alarm_id"], let side = row["side"].flatMap(LimitSide.init(rawValue:)),
+                let since = row.integer("since_ns")
+            {
+                state.raised = LimitState.Raised(id: id, side: side, since: Timestamp(unixNanoseconds: since))
+            }
+            return (Int32(sensor), Int16(channel), state)
+        }
+    }
+
+    /// A channel that has limits.
+    public struct LimitedChannel: Sendable {
+        /// The sensor's number.
+        public var sensor: Int32
+        /// The sensor.
+        public var serial: SerialNumber
+        /// The channel's number.
+        public var channel: Int16
+        /// The channel's name.
+        public var name: String
+        /// Its limits.
+        public var limits: ChannelLimits
+    }
+
+    /// All limits that people want, from the sensors' desired properties.
+    /// - Throws: `StoreError`.
+    public func limitedChannels() throws -> [LimitedChannel] {
+        let rows = try query(
+            """
+            SELECT s.sensor_id, s.serial, c.channel, c.name, l.value->>'high' AS high, l.value->>'low' AS low,
+                   l.value->>'hysteresis' AS hysteresis
+              FROM sensor s CROSS JOIN LATERAL jsonb_each(s.desired->'limits') AS l(name, value)
+              JOIN channel c ON c.sensor_id = s.sensor_id AND c.name = l.name
+             WHERE s.desired_changed_at IS NOT NULL AND jsonb_typeof(s.desired->'limits') = 'object'
+               AND jsonb_typeof(l.value) = 'object'
+            """)
+        return rows.rows.compactMap { row in
+            guard let sensor = row.integer("sensor_id"), let serial = row["serial"].flatMap({ SerialNumber($0) }),
+                let channel = row.integer("channel"), let name = row["name"]
+            else { return nil }
+            let limits = ChannelLimits(
+                high: row.double("high"), low: row.double("low"), hysteresis: row.double("hysteresis") ?? 0)
+            return LimitedChannel(
+                sensor: Int32(sensor), serial: serial, channel: Int16(channel), name: name, limits: limits)
+        }
+    }
+}
+
+extension StoreConnection {
+    // MARK: leases
+
+    /// How long a lease lasts without being renewed, in seconds.
+    public static let leaseSeconds = 5
+
+    /// Says that a replica lives, renews its leases and shows who holds what.
+    /// - Parameter mine: the partitions that the replica works on.
+    /// - Returns: the living replicas, and the partitions with their owners (nil: none, or the lease has run out).
+    /// - Throws: `StoreError`.
+    public func heartbeat(
+        replica: String, mine: [PartitionLease]
+    ) throws -> (replicas: Set<String>, partitions: [LeasePlan.Partition]) {
+        try transaction(timeout: .seconds(5), lockTimeout: .seconds(3)) { session in
+            try session.query(
+                """
+                INSERT INTO ingest_replica VALUES ($1, clock_timestamp())
+                ON CONFLICT (replica) DO UPDATE SET seen_at = EXCLUDED.seen_at
+                """, [.text(replica)])
+            for lease in mine.sorted(by: { $0.stream < $1.stream }) {
+                try session.query(
+                    """
+                    UPDATE ingest_partition SET lease_until = clock_timestamp() + make_interval(secs => $4)
+                    WHERE stream = $1 AND owner = $2 AND epoch = $3
+                    """,
+                    [.text(lease.stream), .text(replica), .integer(lease.epoch), .integer(Int64(Self.leaseSeconds))])
+            }
+            let replicas = try session.query(
+                """
+                SELECT replica FROM ingest_replica
+                WHERE seen_at > clock_timestamp() - make_interval(secs => \(Self.leaseSeconds))
+                """)
+            let partitions = try session.query(
+                """
+                SELECT stream, CASE WHEN lease_until > clock_timestamp() THEN owner END AS owner FROM ingest_partition
+                ORDER BY stream
+                """)
+            return (
+                Set(replicas.rows.compactMap { $0["replica"] }),
+                partitions.rows.compactMap { row in
+                    row["stream"].map { LeasePlan.Partition(stream: $0, owner: row["owner"]) }
+                }
+            )
+        }
+    }
+
+    /// Takes a partition that nobody holds, under a new epoch.
+    /// - Returns: nil if somebody else was quicker.
+    /// - Throws: `StoreError`.
+    public func take(_ stream: String, replica: String) throws -> PartitionLease? {
+        let rows = try query(
+            """
+            UPDATE ingest_partition
+               SET owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => $3)
+             WHERE stream = $1 AND (owner IS NULL OR lease_until IS NULL OR lease_until < clock_timestamp())
+            RETURNING stream, epoch, incarnation, committed_offset, fingerprint
+            """, [.text(stream), .text(replica), .integer(Int64(Self.leaseSeconds))])
+        return rows.first.flatMap(Self.lease)
+    }
+
+    /// Gives a partition back, so that another can take it at once.
+    /// - Throws: `StoreError`.
+    public func giveBack(_ lease: PartitionLease) throws {
+        try query(
+            "UPDATE ingest_partition SET owner = NULL, lease_until = NULL WHERE stream = $1 AND epoch = $2",
+            [.text(lease.stream), .integer(lease.epoch)])
+    }
+
+    /// Takes a replica off the list of the living.
+    /// - Throws: `StoreError`.
+    public func leave(replica: String) throws {
+        try query("DELETE FROM ingest_replica WHERE replica = $1", [.text(replica)])
+    }
+
+    /// How far a partition is stored now, and under which epoch.
+    /// - Throws: `StoreError`.
+    public func position(of stream: String) throws -> PartitionLease? {
+        try query("SELECT * FROM ingest_partition WHERE stream = $1", [.text(stream)]).first.flatMap(Self.lease)
+    }
+
+    /// Begins a new incarnation of a stream that was made anew, and notes the loss of what may have been in the old one.
+    /// - Returns: the lease to go on with.
+    /// - Throws: `IngestConflict.leaseLost` or `StoreError`.
+    public func reset(_ lease: PartitionLease) throws -> PartitionLease {
+        try transaction { session in
+            let rows = try session.query(
+                """
+                UPDATE ingest_partition SET incarnation = incarnation + 1, committed_offset = NULL, fingerprint = NULL
+                WHERE stream = $1 AND epoch = $2 AND incarnation = $3
+                RETURNING stream, epoch, incarnation, committed_offset, fingerprint
+                """, [.text(lease.stream), .integer(lease.epoch), .integer(lease.incarnation)])
+            guard let next = rows.first.flatMap(Self.lease) else { throw IngestConflict.leaseLost }
+            try session.query(
+                """
+                INSERT INTO stream_hole (stream, incarnation, first_offset, last_offset, cause)
+                VALUES ($1, $2, $3, NULL, 'stream_reset')
+                """, [.text(lease.stream), .integer(lease.incarnation), .integer((lease.committed ?? -1) + 1)])
+            return next
+        }
+    }
+
+    private static func lease(_ row: Rows.Row) -> PartitionLease? {
+        guard let stream = row["stream"], let epoch = row.integer("epoch"), let incarnation = row.integer("incarnation")
+        else { return nil }
+        return PartitionLease(
+            stream: stream, epoch: epoch, incarnation: incarnation, committed: row.integer("committed_offset"),
+            fingerprint: row.integer("fingerprint"))
+    }
+}
