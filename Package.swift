@@ -72,7 +72,8 @@ let package = Package(
         .target(
             name: "Pipelines",
             dependencies: [
-                "Sensors", "Wire", "Broker", "Store", "Telemetry", logging, lifecycle, signals,
+                "Sensors", "Simulation", "Wire", "Device", "Broker", "Store", "Telemetry", logging, lifecycle,
+                signals,
                 argumentParser,
             ],
             swiftSettings: strict),
@@ -87,8 +88,12 @@ let package = Package(
 
         .testTarget(name: "SensorsTests", dependencies: ["Sensors"], swiftSettings: strict),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Sensors"], swiftSettings: strict),
-        .testTarget(name: "WireTests", dependencies: ["Wire", "Sensors", yaml], swiftSettings: strict),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "Sensors", "Telemetry"], swiftSettings: strict),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "Sensors"], swiftSettings: strict),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Sensors"], swiftSettings: strict),
+        .testTarget(name: "DeviceTests", dependencies: ["Device"], swiftSettings: strict),
+        .testTarget(
+            name: "PipelinesTests",
+            dependencies: ["Pipelines", "Telemetry", "Broker", "Wire", "Sensors", yaml], swiftSettings: strict),
         .testTarget(name: "BrokerTests", dependencies: ["Broker", "ClientThread"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",

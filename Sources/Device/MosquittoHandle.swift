@@ -1,0 +1,181 @@
+internal import CMosquitto
+internal import Glibc
+
+/// What libmosquitto said during a call.
+enum HandleEvent {
+    /// The login was accepted.
+    case accepted
+    /// The login was refused: one line for people.
+    case refused(String)
+    /// The subscription with that id was granted or not.
+    case subscribed(id: Int32, isGranted: Bool)
+    /// The broker has the message with that id.
+    case confirmed(id: Int32)
+    /// A message for a subscription.
+    case message(topic: String, payload: [UInt8])
+}
+
+/// Why a call of libmosquitto did not do what it should: one line for people, without secrets.
+struct HandleError: Error {
+    /// What went wrong.
+    let text: String
+
+    /// That sentence.
+    init(_ text: String) { self.text = text }
+
+    /// What libmosquitto's status means; to be made right after the call, before `errno` changes.
+    init(status: Int32) {
+        text =
+            switch status {
+            case MOSQ_ERR_ERRNO.signed: Self.text(errno: errno)
+            case MOSQ_ERR_CONN_LOST.signed: "the broker closed the connection"
+            case MOSQ_ERR_KEEPALIVE.signed: "the broker gave no sign of life"
+            default: unsafe mosquitto_strerror(status).map { unsafe String(cString: $0) } ?? "error \(status)"
+            }
+    }
+
+    /// What the system calls that error.
+    static func text(errno: Int32) -> String {
+        unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "error \(errno)"
+    }
+}
+
+extension mosq_err_t {
+    /// As functions return it.
+    fileprivate var signed: Int32 { Int32(bitPattern: UInt32(truncatingIfNeeded: rawValue)) }
+}
+
+/// One connection of libmosquitto, from the CONNECT to its end; the next one gets a handle of its own, so that the library
+/// has nothing in flight that the caller does not know.
+///
+/// Lives on the fleet's thread. The callbacks run within `read` and `write` and only note what came, for `takeEvents`.
+@safe final class MosquittoHandle {
+    private enum Library {
+        /// The library may be used once this has been evaluated; `mosquitto_lib_init` is not thread safe.
+        static let status = mosquitto_lib_init()
+    }
+
+    private let client: OpaquePointer
+    private var events: [HandleEvent] = []
+
+    /// A connection that has not been tried yet.
+    init(configuration: ClientConfiguration, inFlightMax: Int) throws(HandleError) {
+        guard Library.status == MOSQ_ERR_SUCCESS.signed else { throw HandleError(status: Library.status) }
+        guard let client = unsafe mosquitto_new(configuration.clientID, false, nil) else {
+            throw HandleError("no client \(configuration.clientID): \(HandleError.text(errno: errno))")
+        }
+        unsafe self.client = client
+        unsafe mosquitto_user_data_set(client, Unmanaged.passUnretained(self).toOpaque())
+        try check(unsafe mosquitto_username_pw_set(client, configuration.user, configuration.password))
+        try check(unsafe mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1))
+        let window = Int32(max(1, min(inFlightMax, 65_535)))
+        try check(unsafe mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, window))
+        if let will = configuration.will { try setWill(will) }
+        setCallbacks()
+    }
+
+    deinit { unsafe mosquitto_destroy(client) }
+
+    /// Begins to connect; `socket` exists afterwards. `address` is numeric: a lookup here would stop every client.
+    func connect(address: String, port: UInt16, keepAliveSeconds: UInt16) throws(HandleError) {
+        let status = unsafe mosquitto_connect_async(client, address, Int32(port), Int32(max(5, keepAliveSeconds)))
+        if status != MOSQ_ERR_CONN_PENDING.signed { try check(status) }
+    }
+
+    /// Its file descriptor; nil once the connection is closed.
+    var socket: Int32? {
+        let socket = unsafe mosquitto_socket(client)
+        return socket < 0 ? nil : socket
+    }
+
+    /// Whether there is something to send that the socket has not taken yet.
+    var wantsWrite: Bool { unsafe mosquitto_want_write(client) }
+
+    /// Reads what has come.
+    func read() throws(HandleError) { try check(unsafe mosquitto_loop_read(client, 1)) }
+
+    /// Sends what waits.
+    func write() throws(HandleError) { try check(unsafe mosquitto_loop_write(client, 1)) }
+
+    /// Sends a sign of life where one is due, and misses the broker's. To be called about once a second.
+    func keepAlive() throws(HandleError) { try check(unsafe mosquitto_loop_misc(client)) }
+
+    /// Publishes with QoS 1, not retained; gives the id that the confirm will carry.
+    func publish(topic: String, payload: [UInt8]) throws(HandleError) -> Int32 {
+        var id: Int32 = 0
+        let status = unsafe payload.withUnsafeBytes { bytes in
+            unsafe mosquitto_publish(client, &id, topic, Int32(bytes.count), bytes.baseAddress, 1, false)
+        }
+        try check(status)
+        return id
+    }
+
+    /// Whether a message can be published to that topic: no wildcards, not empty.
+    static func isTopic(_ topic: String) -> Bool {
+        unsafe !topic.isEmpty && mosquitto_pub_topic_check(topic) == MOSQ_ERR_SUCCESS.signed
+    }
+
+    /// Subscribes with QoS 1; gives the id that the answer will carry.
+    func subscribe(_ topic: String) throws(HandleError) -> Int32 {
+        var id: Int32 = 0
+        try check(unsafe mosquitto_subscribe(client, &id, topic, 1))
+        return id
+    }
+
+    /// Says good-bye: the broker will not publish the Last Will. Sent once `wantsWrite` is false.
+    func disconnect() { _ = unsafe mosquitto_disconnect(client) }
+
+    /// What came since the last call, in order.
+    func takeEvents() -> [HandleEvent] {
+        let taken = events
+        events.removeAll(keepingCapacity: true)
+        return taken
+    }
+
+    private func setWill(_ will: Will) throws(HandleError) {
+        let status = unsafe will.payload.withUnsafeBytes { bytes in
+            unsafe mosquitto_will_set(client, will.topic, Int32(bytes.count), bytes.baseAddress, 1, false)
+        }
+        try check(status)
+    }
+
+    private func check(_ status: Int32) throws(HandleError) {
+        guard status == MOSQ_ERR_SUCCESS.signed else { throw HandleError(status: status) }
+    }
+
+    private func setCallbacks() {
+        unsafe mosquitto_connect_callback_set(client) { _, context, code in
+            unsafe append(context, code == 0 ? .accepted : .refused(refusal(code: code)))
+        }
+        unsafe mosquitto_publish_callback_set(client) { _, context, id in unsafe append(context, .confirmed(id: id)) }
+        unsafe mosquitto_subscribe_callback_set(client) { _, context, id, count, granted in
+            let isGranted = unsafe count > 0 && (granted.map { unsafe $0[0] } ?? 128) < 128
+            unsafe append(context, .subscribed(id: id, isGranted: isGranted))
+        }
+        unsafe mosquitto_message_callback_set(client) { _, context, message in
+            guard let message = unsafe message?.pointee, let topic = unsafe message.topic else { return }
+            let bytes = unsafe UnsafeRawBufferPointer(start: message.payload, count: Int(max(0, message.payloadlen)))
+            unsafe append(context, .message(topic: String(cString: topic), payload: Array(bytes)))
+        }
+    }
+
+    fileprivate func note(_ event: HandleEvent) { events.append(event) }
+}
+
+/// Notes an event at the handle that `context` is.
+private func append(_ context: UnsafeMutableRawPointer?, _ event: HandleEvent) {
+    guard let context = unsafe context else { return }
+    unsafe Unmanaged<MosquittoHandle>.fromOpaque(context).takeUnretainedValue().note(event)
+}
+
+/// What the return code of a CONNACK means (MQTT 3.1.1, table 3.1).
+private func refusal(code: Int32) -> String {
+    switch code {
+    case 1: "protocol version not supported"
+    case 2: "client id not allowed"
+    case 3: "the broker is not available"
+    case 4: "bad user name or password"
+    case 5: "not authorised (bad user name or password, or no permission)"
+    default: "code \(code)"
+    }
+}

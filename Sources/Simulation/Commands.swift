@@ -1,0 +1,106 @@
+public import Sensors
+
+/// Something that a sensor wants sent.
+public enum Reply: Sendable, Equatable {
+    /// Samples that a command cut short.
+    case frame(Frame)
+    /// The answer to a command.
+    case ack(Ack)
+    /// What the sensor says of itself after a change.
+    case announcement(Announcement)
+    /// A line of its log.
+    case log(LogLine)
+}
+
+/// The commands that a sensor has answered: the last 256, with the final answer.
+struct CommandMemory: Sendable {
+    private static let capacity = 256
+    private var acks: [String: Ack] = [:]
+    private var ids: [String] = []
+    private var oldest = 0
+
+    /// The final answer to command `id`, if it is remembered.
+    subscript(id: String) -> Ack? { acks[id] }
+
+    /// Remembers a final answer; the oldest one is forgotten where there is no more room.
+    mutating func remember(_ ack: Ack) {
+        guard acks.updateValue(ack, forKey: ack.id) == nil else { return }
+        if ids.count < Self.capacity {
+            ids.append(ack.id)
+        } else {
+            acks[ids[oldest]] = nil
+            ids[oldest] = ack.id
+            oldest = (oldest + 1) % Self.capacity
+        }
+    }
+}
+
+extension VirtualSensor {
+    /// Obeys a command and says so, in this order: `received`, samples that were cut short, the final answer, an
+    /// announcement and a log line if something changed.
+    ///
+    /// A command whose id was seen before (the last 256 are remembered) is not run again: its final answer is repeated. A
+    /// command that has expired, that is unknown or that makes no sense is rejected with a reason. Complete frames that
+    /// `frames(until:)` has not given out yet come along.
+    public mutating func receive(_ command: Command, at now: Timestamp) -> [Reply] {
+        if let ack = answers[command.id] { return [.ack(ack)] }
+        var replies: [Reply] = [.ack(Ack(id: command.id, outcome: .received, at: now))]
+        let result = run(command, at: now)
+        let final: Ack
+        switch result {
+        case .done(let frames):
+            replies += frames.map { .frame($0) }
+            final = Ack(id: command.id, outcome: .succeeded, at: now)
+        case .rejected(let reason):
+            final = Ack(id: command.id, outcome: .rejected, reason: reason.cut(toBytes: 256), at: now)
+        }
+        answers.remember(final)
+        replies.append(.ack(final))
+        let name = command.name.cut(toBytes: 64)
+        switch result {
+        case .done:
+            replies.append(.announcement(announcement(at: now)))
+            let issuer = command.issuer.cut(toBytes: 128)
+            replies.append(.log(log(.info, "\(name) by \(issuer): \(state), \(rate)", at: now)))
+        case .rejected:
+            replies.append(.log(log(.warning, "\(name) rejected: \(final.reason)", at: now)))
+        }
+        return replies
+    }
+
+    private enum Result {
+        case done([Frame])
+        case rejected(String)
+    }
+
+    private mutating func run(_ command: Command, at now: Timestamp) -> Result {
+        if let expires = command.expires, expires < now { return .rejected(Ack.expired) }
+        if state == .stopped { return .rejected("the sensor has stopped") }
+        switch command.name {
+        case Command.Name.sleep:
+            return .done(fallAsleep(at: now))
+        case Command.Name.awake:
+            wake(at: now)
+            return .done([])
+        case Command.Name.changeSampleFrequency:
+            return changeFrequency(command.arguments["hertz"], at: now)
+        default:
+            return .rejected("unknown command \(command.name)")
+        }
+    }
+
+    private mutating func changeFrequency(_ argument: Command.Value?, at now: Timestamp) -> Result {
+        guard case .kind(let kind) = configuration.source else {
+            return .rejected("a recording plays at its own rate, \(rate)")
+        }
+        guard let argument else { return .rejected("argument hertz is missing") }
+        guard case .number(let hertz) = argument else { return .rejected("argument hertz is not a number") }
+        guard let rate = SampleRate(hertz: hertz) else {
+            return .rejected("\(hertz) Hz is not a sample rate: 1e-7…1e9 Hz are")
+        }
+        guard rate.hertz <= kind.rateMax.hertz else {
+            return .rejected("\(rate) is too fast for \(kind.rawValue), at most \(kind.rateMax)")
+        }
+        return .done(change(to: rate, at: now))
+    }
+}

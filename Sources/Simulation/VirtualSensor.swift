@@ -1,0 +1,168 @@
+public import Sensors
+
+/// A sensor that exists only here: samples by its clock, makes frames, obeys commands, tells of itself.
+///
+/// Pure: time comes in as an argument, and whatever it wants sent goes out as a value. Call `frames(until:)` when
+/// `nextDue` has come, `announcement(at:)` when `announcementDue` has, `receive(_:at:)` for each command.
+public struct VirtualSensor: Sendable {
+    /// Nanoseconds between announcements: 10 s.
+    public static let announcementNanoseconds: Int64 = 10_000_000_000
+    /// A sensor that does not move tells its place in one frame of this many.
+    static let framesForEachPlace: Int64 = 600
+
+    /// What it was made from.
+    public let configuration: SensorConfiguration
+    /// Which start of the sensor; grows with each.
+    public let boot: Int64
+    /// Awake, asleep or stopped.
+    public private(set) var state = Announcement.State.awake
+    /// The sequence that its next frame will carry.
+    public private(set) var nextSequence: Int64 = 0
+    /// Frames that were made and could not be kept until they were sent.
+    public private(set) var framesDropped: Int64 = 0
+    /// 1, 2, 3 … for each connection that was tried in this boot; 0 before the first.
+    public private(set) var connection: Int64 = 0
+    /// When it should announce itself next.
+    public private(set) var announcementDue: Timestamp
+
+    var clock: SampleClock
+    var answers = CommandMemory()
+    private var signal: SignalGenerator
+    private var samplesPerFrame: Int
+    private let origin: Timestamp
+    private let library: SignalLibrary
+    private let channels: [Announcement.Channel]
+
+    /// A sensor that is awake and takes its first sample at `start`.
+    ///
+    /// Sensors that share `library` share the memory of their signals.
+    public init(configuration: SensorConfiguration, boot: Int64, start: Timestamp, library: SignalLibrary) {
+        let source = configuration.source
+        let rate = Self.firstRate(configuration)
+        self.configuration = configuration
+        self.boot = boot
+        self.library = library
+        origin = start
+        announcementDue = start
+        clock = SampleClock(start: start, rate: rate)
+        channels = source.channels
+        samplesPerFrame = configuration.frameShape.samples(at: rate, channels: channels.count)
+        signal = SignalGenerator(configuration: configuration, rate: rate, origin: start, library: library)
+    }
+
+    private static func firstRate(_ configuration: SensorConfiguration) -> SampleRate {
+        switch configuration.source {
+        case .recording(let recording): recording.rate
+        case .kind(let kind):
+            configuration.rate.map { $0.hertz > kind.rateMax.hertz ? kind.rateMax : $0 } ?? kind.rateDefault
+        }
+    }
+
+    /// Its name everywhere.
+    public var serial: SerialNumber { configuration.serial }
+    /// Samples a second and channel.
+    public var rate: SampleRate { clock.rate }
+    /// Instants sampled in this boot; times the number of channels it is the number of samples.
+    public var instantsTaken: Int64 { clock.taken }
+
+    // MARK: frames
+
+    /// When the next frame will be complete; nil while the sensor does not sample.
+    public var nextDue: Timestamp? {
+        state == .awake ? clock.time(ofSample: clock.next + Int64(samplesPerFrame) - 1) : nil
+    }
+
+    /// The frames that are complete at `now`, oldest first, at most `limit`: what is left comes with the next call.
+    public mutating func frames(until now: Timestamp, atMost limit: Int = 64) -> [Frame] {
+        guard let due = nextDue, due <= now else { return [] }
+        let complete = min(Int64(max(0, limit)), clock.samplesDue(at: now) / Int64(samplesPerFrame))
+        var frames: [Frame] = []
+        frames.reserveCapacity(Int(complete))
+        for _ in 0..<complete { frames.append(nextFrame(of: samplesPerFrame)) }
+        return frames
+    }
+
+    /// All frames that are complete at `now`, and a last one of the samples taken since.
+    public mutating func flush(at now: Timestamp) -> [Frame] {
+        guard state == .awake else { return [] }
+        var frames = frames(until: now, atMost: .max)
+        let rest = Int(clock.samplesDue(at: now))
+        if rest > 0 { frames.append(nextFrame(of: rest)) }
+        return frames
+    }
+
+    private mutating func nextFrame(of count: Int) -> Frame {
+        let start = clock.nextTime
+        var place = signal.place(at: start)
+        if place == nil, nextSequence % Self.framesForEachPlace == 0 { place = configuration.place }
+        let samples = signal.samples(clock: clock, origin: origin, count: count, encoding: configuration.encoding)
+        let blocks = zip(channels, samples).map { Block(channel: .number($0.number), samples: $1) }
+        let position = FramePosition(boot: boot, sequence: nextSequence)
+        nextSequence += 1
+        clock.take(count)
+        return Frame(position: position, start: start, rate: clock.rate, place: place, blocks: blocks)
+    }
+
+    /// Counts frames that were lost on the way to the broker; the next announcement tells.
+    public mutating func dropped(frames: Int) { framesDropped += Int64(frames) }
+
+    // MARK: what it says of itself
+
+    /// What it says of itself now; the next one is due 10 s later.
+    public mutating func announcement(at now: Timestamp) -> Announcement {
+        announcementDue = now.advanced(byNanoseconds: Self.announcementNanoseconds)
+        return announcement(state, at: now)
+    }
+
+    /// Counts a connection that is about to be tried, and gives the Last Will to leave with the broker at it.
+    ///
+    /// Will and announcements of one connection carry the same number, so that a will that comes late can be told.
+    public mutating func willConnect() -> Announcement {
+        connection += 1
+        return announcement(.lost, at: nil)
+    }
+
+    /// The end: the last frames and the good-bye. Afterwards nothing more is sampled.
+    public mutating func stop(at now: Timestamp) -> [Reply] {
+        let frames = flush(at: now)
+        state = .stopped
+        return frames.map { .frame($0) } + [.announcement(announcement(at: now))]
+    }
+
+    /// A line of the sensor's log.
+    public func log(_ level: LogLine.Level, _ text: String, at now: Timestamp) -> LogLine {
+        LogLine(at: now, level: level, text: text.cut(toBytes: 8192), boot: boot)
+    }
+
+    private func announcement(_ state: Announcement.State, at now: Timestamp?) -> Announcement {
+        Announcement(
+            boot: boot, connection: connection, kind: configuration.source.name, firmware: configuration.firmware,
+            state: state, rate: clock.rate, nextSequence: nextSequence, framesDropped: framesDropped,
+            channels: channels, at: now)
+    }
+
+    // MARK: what commands change
+
+    /// Stops sampling after what has been sampled until `now`.
+    mutating func fallAsleep(at now: Timestamp) -> [Frame] {
+        let frames = flush(at: now)
+        state = .asleep
+        return frames
+    }
+
+    /// Samples again, first at `now`.
+    mutating func wake(at now: Timestamp) {
+        guard state == .asleep else { return }
+        clock.resume(at: now)
+        state = .awake
+    }
+
+    /// Goes on at another rate after what has been sampled until `now`.
+    mutating func change(to rate: SampleRate, at now: Timestamp) -> [Frame] {
+        let frames = flush(at: now)
+        clock.change(to: rate, at: now)
+        samplesPerFrame = configuration.frameShape.samples(at: rate, channels: channels.count)
+        signal.change(to: rate, library: library)
+        return frames
+    }
+}
