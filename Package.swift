@@ -95,13 +95,16 @@ let package = Package(
             name: "PipelinesTests",
             dependencies: ["Pipelines", "Telemetry", "Broker", "Wire", "Sensors", yaml], swiftSettings: strict),
         .testTarget(name: "BrokerTests", dependencies: ["Broker", "ClientThread"], swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Broker", "Pipelines", "Store"], path: "Tests/TestSupport",
+            swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Broker", "Store", "Device", "Wire", "Sensors", "Pipelines"], swiftSettings: strict),
+            dependencies: ["TestSupport", "Broker", "Store", "Wire", "Sensors", "Pipelines"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Broker", "Store", "Wire", "Sensors", "Pipelines",
+                "TestSupport", "Store", "Sensors", "Pipelines",
                 "sensor-simulator", "sensor-registry", "logs-ingester", "measurements-ingester", "iotctl",
             ],
             swiftSettings: strict),

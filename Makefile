@@ -1,0 +1,55 @@
+# The two that matter: `make demo` shows the whole way, `make test` proves it. Everything they need they install.
+
+SHELL := /bin/bash
+SECONDS ?= 30
+SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+STRICT_SOURCES := Package.swift Sources Tests
+
+.PHONY: help setup build release demo up down test unit check format proto clean hook
+
+help: ## This text
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@echo; echo "  SECONDS=60 make demo streams for a minute; SENSORS=100 make up plays a hundred sensors."
+
+setup: ## Install what is needed (apt), and make the servers' root under .build
+	@scripts/setup
+
+build: setup ## Build for debugging, into .build
+	@$(SWIFT_BUILD) --build-tests
+
+release: setup ## Build the five programs optimised, into .build/release
+	@$(SWIFT_BUILD) -c release
+
+demo: release ## Stream for SECONDS (30) from simulated sensors and a recording to the database, and report
+	@SECONDS_TO_STREAM=$(SECONDS) exec scripts/system demo
+
+up: release ## Keep servers, services and SENSORS (20) simulated sensors running
+	@exec scripts/system up
+
+down: ## End what `make up` began
+	@exec scripts/system down
+
+test: build ## Every test: unit, integration and end to end, against servers of its own
+	@exec scripts/test
+
+unit: setup ## The tests that need no server
+	@swift test --skip IntegrationTests --skip EndToEndTests
+
+check: setup ## Format, warnings as errors, generated code not stale
+	@swift format lint --strict --parallel --recursive $(STRICT_SOURCES)
+	@scripts/proto --check
+	@$(SWIFT_BUILD) --build-tests
+	@echo "check: all good"
+
+format: ## Format the Swift sources
+	@swift format --in-place --parallel --recursive $(STRICT_SOURCES)
+
+proto: setup ## Compile proto/ into Sources/CMessages
+	@scripts/proto
+
+hook: ## Run `make check` before each commit
+	@ln -sf ../../scripts/pre-commit .git/hooks/pre-commit && echo "hook: .git/hooks/pre-commit runs make check"
+
+clean: ## Remove what was built and the servers with their data
+	@for name in $$(ls .build/servers 2>/dev/null); do [ ! -d .build/servers/$$name/broker ] || scripts/servers stop $$name; done
+	@rm -rf --one-file-system .build

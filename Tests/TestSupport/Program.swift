@@ -1,0 +1,147 @@
+public import Foundation
+internal import Synchronization
+
+/// A child process with its output in files.
+public final class Program: Sendable {
+    /// How a process ended.
+    public struct Result: Sendable {
+        /// Its exit code; for one that a signal ended, 128 and the signal's number.
+        public var status: Int32
+        /// What it wrote to stdout.
+        public var output: String
+        /// What it wrote to stderr.
+        public var errors: String
+    }
+
+    private let process: Mutex<Process>
+    private let outputFile: URL
+    private let errorsFile: URL
+    /// The process id.
+    public let pid: Int32
+
+    /// Where swift build puts a product of this package.
+    public static func built(_ name: String) -> URL {
+        // The test bundle lies beside the products.
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        let beside = URL(filePath: bundle).deletingLastPathComponent().appending(path: name)
+        if FileManager.default.isExecutableFile(atPath: beside.path) { return beside }
+        return TestServers.root.appending(path: ".build/debug/\(name)")
+    }
+
+    /// Starts `path`; stderr goes to `log`, stdout to a file beside it.
+    public init(
+        _ path: String, _ arguments: [String], environment: [String: String]? = nil, input: String? = nil, log: URL
+    ) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: path)
+        process.arguments = arguments
+        if let environment { process.environment = environment }
+        errorsFile = log
+        outputFile = log.appendingPathExtension("out")
+        for file in [errorsFile, outputFile] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+        process.standardError = try FileHandle(forWritingTo: errorsFile)
+        process.standardOutput = try FileHandle(forWritingTo: outputFile)
+        if let input {
+            let pipe = Pipe()
+            process.standardInput = pipe
+            try process.run()
+            pipe.fileHandleForWriting.write(Data(input.utf8))
+            try pipe.fileHandleForWriting.close()
+        } else {
+            process.standardInput = FileHandle.nullDevice
+            try process.run()
+        }
+        pid = process.processIdentifier
+        self.process = Mutex(process)
+    }
+
+    /// Runs `path` to its end.
+    public static func run(
+        _ path: String, _ arguments: [String], environment: [String: String]? = nil, input: String? = nil,
+        deadline: Duration = .seconds(60)
+    ) async throws -> Result {
+        let log = FileManager.default.temporaryDirectory.appending(path: "run-\(UUID().uuidString)")
+        let program = try Program(path, arguments, environment: environment, input: input, log: log)
+        defer {
+            try? FileManager.default.removeItem(at: log)
+            try? FileManager.default.removeItem(at: log.appendingPathExtension("out"))
+        }
+        return try await program.end(within: deadline)
+    }
+
+    /// Whether it has not ended yet.
+    public var isRunning: Bool { process.withLock { $0.isRunning } }
+
+    /// Everything that it wrote to stderr so far.
+    public var errors: String { (try? String(contentsOf: errorsFile, encoding: .utf8)) ?? "" }
+
+    /// Everything that it wrote to stdout so far.
+    public var output: String { (try? String(contentsOf: outputFile, encoding: .utf8)) ?? "" }
+
+    /// Sends it a signal.
+    public func signal(_ number: Int32) { kill(pid, number) }
+
+    /// Waits for its end; kills it when `deadline` has passed.
+    public func end(within deadline: Duration = .seconds(30)) async throws -> Result {
+        do {
+            try await eventually("the end of process \(pid)", within: deadline) { !isRunning }
+        } catch {
+            signal(SIGKILL)
+            throw TestServers.Trouble("\(error); stderr: \(errors.suffix(2000)); stdout: \(output.suffix(2000))")
+        }
+        let status = process.withLock { process in
+            process.terminationReason == .uncaughtSignal ? 128 + process.terminationStatus : process.terminationStatus
+        }
+        return Result(status: status, output: output, errors: errors)
+    }
+
+    /// SIGTERM, and waits for the end.
+    @discardableResult
+    public func stop(within deadline: Duration = .seconds(15)) async throws -> Result {
+        signal(SIGTERM)
+        return try await end(within: deadline)
+    }
+
+    /// Where it serves health and metrics, as its log says.
+    public func http() async throws -> String {
+        var address: String?
+        try await eventually("the HTTP port of process \(pid)", within: .seconds(20)) {
+            let text = errors
+            guard let found = text.range(of: #""http_port":""#) else {
+                guard isRunning else { throw TestServers.Trouble("it ended: \(text)") }
+                return false
+            }
+            address = "http://127.0.0.1:\(text[found.upperBound...].prefix { $0.isNumber })"
+            return true
+        }
+        guard let address else { throw TestServers.Trouble("no port") }
+        return address
+    }
+
+    /// Waits until /readyz answers 200.
+    public func ready(within deadline: Duration = .seconds(60)) async throws {
+        let address = try await http()
+        var last = ""
+        do {
+            try await eventually("ready", within: deadline) {
+                guard let answer = await TestServers.get(address + "/readyz") else { return false }
+                last = answer.body
+                return answer.status == 200
+            }
+        } catch {
+            throw TestServers.Trouble("not ready: \(last); log: \(errors.suffix(2000))")
+        }
+    }
+
+    /// A figure of /metrics, added up over its labels.
+    public func metric(_ name: String) async throws -> Double {
+        guard let page = await TestServers.get(try await http() + "/metrics") else {
+            throw TestServers.Trouble("no metrics")
+        }
+        return page.body.split(separator: "\n").reduce(0) { sum, line in
+            guard line.hasPrefix(name + " ") || line.hasPrefix(name + "{"), let value = line.split(separator: " ").last
+            else { return sum }
+            return sum + (Double(value) ?? 0)
+        }
+    }
+}
