@@ -1,0 +1,418 @@
+public import Sensors
+
+/// A sensor in one line: what `iotctl get sensors` shows.
+public struct SensorSummary: Sendable, Equatable {
+    /// Its serial number.
+    public var serial: String
+    /// "vibration", "climate" …, empty until it has announced itself.
+    public var kind: String
+    /// As announced; empty until then.
+    public var firmware: String
+    /// `unknown`, `awake`, `asleep` or `stopped`.
+    public var state: String
+    /// `unknown`, `online` or `offline`.
+    public var presence: String
+    /// As reported, otherwise that of its newest samples; nil if neither is known.
+    public var rate: SampleRate?
+    /// When its newest announcement, answer or Last Will came.
+    public var lastSeen: Timestamp?
+    /// How long before the database's now that was.
+    public var lastSeenAge: Duration?
+    /// The time of its newest value.
+    public var lastValue: Timestamp?
+    /// How long before the database's now that was.
+    public var lastValueAge: Duration?
+    /// The machine it sits on.
+    public var target: String?
+    /// Labels, a JSON object.
+    public var tagsJSON: String
+    /// The start that its newest announcement belongs to.
+    public var boot: Int64?
+    /// Frames that the sensor dropped in that boot, as announced.
+    public var framesDropped: Int64?
+}
+
+/// A channel and its newest value.
+public struct ChannelRecord: Sendable, Equatable {
+    /// Its number in frames.
+    public var channel: Int16
+    /// "x", "temperature" …
+    public var name: String
+    /// "acceleration" …, may be empty.
+    public var quantity: String
+    /// "m/s²" …, may be empty.
+    public var unit: String
+    /// The last sample of the newest row; nil before the first.
+    public var value: Double?
+    /// The smallest sample of that row.
+    public var min: Double?
+    /// The largest sample of that row.
+    public var max: Double?
+    /// The root mean square of that row.
+    public var rms: Double?
+    /// When the value was taken.
+    public var time: Timestamp?
+    /// How long before the database's now that was.
+    public var age: Duration?
+}
+
+/// What is stored of one start of a sensor.
+public struct BootRecord: Sendable, Equatable {
+    /// The start.
+    public var boot: Int64
+    /// Frames stored.
+    public var frames: Int64
+    /// Frames below the highest one stored that never arrived (`sequence_gap`).
+    public var missing: Int64
+    /// Frames that came again and were not stored again.
+    public var duplicates: Int64
+    /// One above the highest sequence stored.
+    public var nextSequence: Int64
+    /// When its first frame was stored.
+    public var firstAt: Timestamp?
+}
+
+/// A command and how far it has come.
+public struct CommandRecord: Sendable, Equatable {
+    /// Its id, as in the message.
+    public var id: String
+    /// The sensor it is for.
+    public var serial: String
+    /// `sleep`, `awake` …
+    public var name: String
+    /// Its arguments, a JSON object.
+    public var argumentsJSON: String
+    /// Who gave it.
+    public var issuer: String
+    /// `queued`, `delivered`, `succeeded` … (design §5).
+    public var state: String
+    /// Why it failed or was rejected; empty otherwise.
+    public var reason: String
+    /// When it was given.
+    public var issuedAt: Timestamp?
+    /// It is not run after this; nil: never expires.
+    public var expiresAt: Timestamp?
+    /// When the sensor said that it had it.
+    public var deliveredAt: Timestamp?
+    /// When the sensor said how it ended.
+    public var finishedAt: Timestamp?
+}
+
+/// An alarm from its trigger to its clear.
+public struct AlarmRecord: Sendable, Equatable {
+    /// Its id, as in the messages.
+    public var id: String
+    /// The sensor.
+    public var serial: String
+    /// The channel's number.
+    public var channel: Int16
+    /// The channel's name; nil if nobody announced one.
+    public var channelName: String?
+    /// The channel's unit; empty if nobody announced one.
+    public var unit: String
+    /// "limit:temperature:high".
+    public var rule: String
+    /// The time of the samples that raised it; nil while only the clear has come.
+    public var raisedAt: Timestamp?
+    /// The time of the samples that cleared it; nil while it is on.
+    public var clearedAt: Timestamp?
+    /// The value that raised it.
+    public var value: Double?
+    /// The limit that it crossed.
+    public var limit: Double?
+    /// The value that cleared it.
+    public var clearValue: Double?
+    /// One sentence for people.
+    public var text: String
+
+    /// Whether it is on.
+    public var isActive: Bool { clearedAt == nil }
+}
+
+/// What is wanted of a sensor.
+public struct DesiredRecord: Sendable, Equatable {
+    /// The sensor.
+    public var serial: String
+    /// The properties, a JSON object.
+    public var json: String
+    /// Grows by one with each change.
+    public var version: Int64
+    /// When they changed last.
+    public var changedAt: Timestamp?
+}
+
+/// All that is known of a sensor: what `iotctl describe sensor` shows.
+public struct SensorDetail: Sendable, Equatable {
+    /// The sensor in one line.
+    public var summary: SensorSummary
+    /// When it was first heard of.
+    public var firstSeen: Timestamp?
+    /// What is wanted of it.
+    public var desired: DesiredRecord
+    /// What it says it has, a JSON object.
+    public var reportedJSON: String
+    /// Grows by one with each change of that.
+    public var reportedVersion: Int64
+    /// The sequence that its next frame will carry, as announced: more than was stored means loss at the tail.
+    public var announcedNextSequence: Int64?
+    /// By number.
+    public var channels: [ChannelRecord]
+    /// The newest first, at most `bootsMax`.
+    public var boots: [BootRecord]
+    /// The newest first, at most `commandsMax`.
+    public var commands: [CommandRecord]
+    /// Those that are on, the newest first.
+    public var activeAlarms: [AlarmRecord]
+
+    /// Most boots that are given.
+    public static let bootsMax = 10
+    /// Most commands that are given.
+    public static let commandsMax = 5
+}
+
+/// Which alarms.
+public struct AlarmFilter: Sendable {
+    /// Only those that are on.
+    public var activeOnly: Bool
+    /// Only those that were raised or cleared within this time before the database's now; nil: all.
+    public var within: Duration?
+    /// Only those of this sensor; nil: of all.
+    public var serial: String?
+    /// At most so many, the newest.
+    public var countMax: Int
+
+    /// Those.
+    public init(activeOnly: Bool = false, within: Duration? = nil, serial: String? = nil, countMax: Int = 1000) {
+        self.activeOnly = activeOnly
+        self.within = within
+        self.serial = serial
+        self.countMax = countMax
+    }
+}
+
+/// What people ask the database. Each is one transaction of at most 30 s.
+extension StoreConnection {
+    /// The sensors of those serials that there are, or all, by serial.
+    /// - Throws: `StoreError`.
+    public func sensorSummaries(_ serials: [String]? = nil) throws -> [SensorSummary] {
+        try transaction(timeout: .seconds(30)) { session in try session.sensorSummaries(serials) }
+    }
+
+    /// Which of those serials there are.
+    /// - Throws: `StoreError`.
+    public func knownSerials(among serials: [String]) throws -> Set<String> {
+        try transaction(timeout: .seconds(30)) { session in
+            let rows = try session.query(
+                "SELECT serial FROM sensor WHERE serial = ANY($1::text[])", [.texts(serials)])
+            return Set(rows.rows.compactMap { $0["serial"] })
+        }
+    }
+
+    /// Serials that there are, in order, at most `countMax`.
+    /// - Throws: `StoreError`.
+    public func serials(countMax: Int = 100_000) throws -> [String] {
+        try transaction(timeout: .seconds(30)) { session in
+            let rows = try session.query(
+                "SELECT serial FROM sensor ORDER BY serial LIMIT $1", [.integer(Int64(countMax))])
+            return rows.rows.compactMap { $0["serial"] }
+        }
+    }
+
+    /// The channels of a sensor, with their newest values.
+    /// - Throws: `StoreError`.
+    public func channels(of serial: String) throws -> [ChannelRecord] {
+        try transaction(timeout: .seconds(30)) { session in try session.channels(of: serial) }
+    }
+
+    /// Alarms, the newest first.
+    /// - Throws: `StoreError`.
+    public func alarms(_ filter: AlarmFilter) throws -> [AlarmRecord] {
+        try transaction(timeout: .seconds(30)) { session in try session.alarms(filter) }
+    }
+
+    /// All that is known of a sensor; nil if there is none of that serial.
+    /// - Throws: `StoreError`.
+    public func sensorDetail(_ serial: String) throws -> SensorDetail? {
+        try transaction(timeout: .seconds(30)) { session in try session.sensorDetail(serial) }
+    }
+
+    /// Replaces what is wanted of a sensor, in one transaction that holds its row.
+    ///
+    /// The version grows by one and the time of change is now, also if `change` gives back what it got.
+    /// - Parameter change: makes the new JSON object from the present one; what it throws changes nothing.
+    /// - Returns: what is wanted now; nil if there is no sensor of that serial.
+    /// - Throws: `StoreError`, or what `change` throws.
+    public func changeDesired(
+        of serial: String, _ change: @Sendable (String) throws -> String
+    ) throws -> DesiredRecord? {
+        try transaction(timeout: .seconds(30)) { session in
+            let rows = try session.query(
+                "SELECT desired::text AS desired FROM sensor WHERE serial = $1 FOR UPDATE", [.text(serial)])
+            guard let present = rows.first?["desired"] else { return nil }
+            return try session.query(
+                """
+                UPDATE sensor SET desired = $2::jsonb, desired_version = desired_version + 1, desired_changed_at = now()
+                WHERE serial = $1
+                RETURNING serial, desired::text AS desired, desired_version,
+                    \(microseconds("desired_changed_at")) AS desired_changed_us
+                """, [.text(serial), .text(try change(present))]
+            ).first.map(desired)
+        }
+    }
+}
+
+// MARK: statements
+
+/// A `timestamptz` as whole microseconds since 1970.
+private func microseconds(_ column: String) -> String { "(extract(epoch FROM \(column)) * 1000000)::bigint" }
+
+extension Session {
+    fileprivate func sensorSummaries(_ serials: [String]?) throws -> [SensorSummary] {
+        try query(
+            """
+            SELECT s.serial, s.kind, s.firmware, s.state, s.presence, s.tags::text AS tags, t.name AS target,
+                s.boot_id, s.frames_dropped, \(microseconds("s.last_seen")) AS last_seen_us,
+                \(microseconds("l.newest")) AS last_value_us, \(microseconds("now()")) AS now_us,
+                coalesce(CASE jsonb_typeof(s.reported->'rate_hz') WHEN 'number'
+                    THEN (s.reported->>'rate_hz')::float8 END, l.rate) AS rate_hz
+            FROM sensor s LEFT JOIN target t USING (target_id)
+                LEFT JOIN LATERAL (SELECT max("time") AS newest, max(sample_rate_hz) AS rate FROM latest
+                    WHERE latest.sensor_id = s.sensor_id) l ON true
+            WHERE $1::text[] IS NULL OR s.serial = ANY($1::text[])
+            ORDER BY s.serial
+            """, [serials.map { .texts($0) } ?? .null]
+        ).rows.map(summary)
+    }
+
+    fileprivate func channels(of serial: String) throws -> [ChannelRecord] {
+        try query(
+            """
+            SELECT c.channel, c.name, c.quantity, c.unit, l.value, l.min, l.max, l.rms,
+                \(microseconds("l.\"time\"")) AS time_us, \(microseconds("now()")) AS now_us
+            FROM sensor s JOIN channel c USING (sensor_id) LEFT JOIN latest l USING (sensor_id, channel)
+            WHERE s.serial = $1 ORDER BY c.channel
+            """, [.text(serial)]
+        ).rows.map(channel)
+    }
+
+    fileprivate func alarms(_ filter: AlarmFilter) throws -> [AlarmRecord] {
+        let seconds = filter.within.map { Double($0.components.seconds) + Double($0.components.attoseconds) / 1e18 }
+        return try query(
+            """
+            SELECT a.alarm_id, s.serial, a.channel, c.name, coalesce(c.unit, '') AS unit, a.rule, a.value,
+                a.limit_value, a.clear_value, a.text,
+                \(microseconds("a.raised_at")) AS raised_us, \(microseconds("a.cleared_at")) AS cleared_us
+            FROM alarm a JOIN sensor s USING (sensor_id) LEFT JOIN channel c USING (sensor_id, channel)
+            WHERE (NOT $1::boolean OR a.cleared_at IS NULL)
+                AND ($2::float8 IS NULL
+                    OR greatest(a.raised_at, a.cleared_at) >= now() - make_interval(secs => $2::float8))
+                AND ($3::text IS NULL OR s.serial = $3::text)
+            ORDER BY coalesce(a.raised_at, a.cleared_at) DESC, a.alarm_id LIMIT $4
+            """,
+            [.flag(filter.activeOnly), .double(seconds), .text(filter.serial), .integer(Int64(filter.countMax))]
+        ).rows.map(alarm)
+    }
+
+    fileprivate func commands(for serial: String, countMax: Int) throws -> [CommandRecord] {
+        try query(
+            """
+            SELECT command_id, serial, name, arguments::text AS arguments, issuer, state, reason,
+                \(microseconds("issued_at")) AS issued_us, \(microseconds("expires_at")) AS expires_us,
+                \(microseconds("delivered_at")) AS delivered_us, \(microseconds("finished_at")) AS finished_us
+            FROM command WHERE serial = $1 ORDER BY issued_at DESC, command_id LIMIT $2
+            """, [.text(serial), .integer(Int64(countMax))]
+        ).rows.map(command)
+    }
+
+    fileprivate func boots(of serial: String, countMax: Int) throws -> [BootRecord] {
+        try query(
+            """
+            SELECT b.boot_id, b.frames, b.duplicates, b.next_sequence, \(microseconds("b.first_at")) AS first_us,
+                coalesce((SELECT sum(g.last_sequence - g.first_sequence + 1) FROM sequence_gap g
+                    WHERE g.sensor_id = b.sensor_id AND g.boot_id = b.boot_id), 0)::bigint AS missing
+            FROM sensor s JOIN sensor_boot b USING (sensor_id)
+            WHERE s.serial = $1 ORDER BY b.boot_id DESC LIMIT $2
+            """, [.text(serial), .integer(Int64(countMax))]
+        ).rows.map(boot)
+    }
+
+    fileprivate func sensorDetail(_ serial: String) throws -> SensorDetail? {
+        let twin = try query(
+            """
+            SELECT serial, desired::text AS desired, desired_version, reported::text AS reported, reported_version,
+                next_sequence, \(microseconds("desired_changed_at")) AS desired_changed_us,
+                \(microseconds("first_seen")) AS first_seen_us
+            FROM sensor WHERE serial = $1
+            """, [.text(serial)])
+        guard let row = twin.first, let summary = try sensorSummaries([serial]).first else { return nil }
+        return SensorDetail(
+            summary: summary, firstSeen: row.time("first_seen_us"), desired: desired(row),
+            reportedJSON: row["reported"] ?? "{}", reportedVersion: row.integer("reported_version") ?? 0,
+            announcedNextSequence: row.integer("next_sequence"), channels: try channels(of: serial),
+            boots: try boots(of: serial, countMax: SensorDetail.bootsMax),
+            commands: try commands(for: serial, countMax: SensorDetail.commandsMax),
+            activeAlarms: try alarms(AlarmFilter(activeOnly: true, serial: serial)))
+    }
+}
+
+// MARK: rows
+
+extension Rows.Row {
+    fileprivate func text(_ column: String) -> String { self[column] ?? "" }
+
+    /// Of a column that `microseconds` gave.
+    fileprivate func time(_ column: String) -> Timestamp? {
+        integer(column).map { Timestamp(unixNanoseconds: $0.multipliedReportingOverflow(by: 1000).partialValue) }
+    }
+
+    /// From the time in `column` to the database's now.
+    fileprivate func age(_ column: String) -> Duration? {
+        guard let time = integer(column), let now = integer("now_us") else { return nil }
+        return .microseconds(now - time)
+    }
+}
+
+private func summary(_ row: Rows.Row) -> SensorSummary {
+    SensorSummary(
+        serial: row.text("serial"), kind: row.text("kind"), firmware: row.text("firmware"), state: row.text("state"),
+        presence: row.text("presence"), rate: row.double("rate_hz").flatMap(SampleRate.init),
+        lastSeen: row.time("last_seen_us"), lastSeenAge: row.age("last_seen_us"),
+        lastValue: row.time("last_value_us"), lastValueAge: row.age("last_value_us"), target: row["target"],
+        tagsJSON: row["tags"] ?? "{}", boot: row.integer("boot_id"), framesDropped: row.integer("frames_dropped"))
+}
+
+private func channel(_ row: Rows.Row) -> ChannelRecord {
+    ChannelRecord(
+        channel: Int16(clamping: row.integer("channel") ?? 0), name: row.text("name"), quantity: row.text("quantity"),
+        unit: row.text("unit"), value: row.double("value"), min: row.double("min"), max: row.double("max"),
+        rms: row.double("rms"), time: row.time("time_us"), age: row.age("time_us"))
+}
+
+private func boot(_ row: Rows.Row) -> BootRecord {
+    BootRecord(
+        boot: row.integer("boot_id") ?? 0, frames: row.integer("frames") ?? 0, missing: row.integer("missing") ?? 0,
+        duplicates: row.integer("duplicates") ?? 0, nextSequence: row.integer("next_sequence") ?? 0,
+        firstAt: row.time("first_us"))
+}
+
+private func command(_ row: Rows.Row) -> CommandRecord {
+    CommandRecord(
+        id: row.text("command_id"), serial: row.text("serial"), name: row.text("name"),
+        argumentsJSON: row["arguments"] ?? "{}", issuer: row.text("issuer"), state: row.text("state"),
+        reason: row.text("reason"), issuedAt: row.time("issued_us"), expiresAt: row.time("expires_us"),
+        deliveredAt: row.time("delivered_us"), finishedAt: row.time("finished_us"))
+}
+
+private func alarm(_ row: Rows.Row) -> AlarmRecord {
+    AlarmRecord(
+        id: row.text("alarm_id"), serial: row.text("serial"), channel: Int16(clamping: row.integer("channel") ?? 0),
+        channelName: row["name"], unit: row.text("unit"), rule: row.text("rule"), raisedAt: row.time("raised_us"),
+        clearedAt: row.time("cleared_us"), value: row.double("value"), limit: row.double("limit_value"),
+        clearValue: row.double("clear_value"), text: row.text("text"))
+}
+
+private func desired(_ row: Rows.Row) -> DesiredRecord {
+    DesiredRecord(
+        serial: row.text("serial"), json: row["desired"] ?? "{}", version: row.integer("desired_version") ?? 0,
+        changedAt: row.time("desired_changed_us"))
+}

@@ -1,0 +1,14 @@
+internal import ArgumentParser
+
+/// `iotctl describe …`
+struct Describe: AsyncParsableCommand {
+    /// Help and subcommands.
+    static let configuration = CommandConfiguration(
+        commandName: "describe",
+        abstract: "Shows all that is known of one thing.",
+        discussion: """
+            Examples:
+              iotctl describe sensor lab-1
+            """,
+        subcommands: [DescribeSensor.self])
+}

@@ -1,0 +1,15 @@
+internal import ArgumentParser
+
+/// `iotctl get …`
+struct Get: AsyncParsableCommand {
+    /// Help and subcommands.
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Lists things.",
+        discussion: """
+            Examples:
+              iotctl get sensors -o wide
+              iotctl get alarms --active
+            """,
+        subcommands: [GetSensors.self, GetAlarms.self])
+}

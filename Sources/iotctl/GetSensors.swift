@@ -1,0 +1,59 @@
+internal import ArgumentParser
+internal import Store
+
+/// `iotctl get sensors [SERIAL…]`
+struct GetSensors: AsyncParsableCommand {
+    /// Help.
+    static let configuration = CommandConfiguration(
+        commandName: "sensors",
+        abstract: "Lists sensors: what they are, what they do, when they were last heard.",
+        discussion: """
+            Examples:
+              iotctl get sensors
+              iotctl get sensors lab-1 lab-2 -o wide
+              iotctl get sensors -o json | jq '.[] | select(.presence == "offline").serial'
+
+            SEEN is the age of the newest announcement, VALUE that of the newest stored value.
+            """,
+        aliases: ["sensor"])
+
+    /// Which.
+    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "serial"))
+    var serials: [String] = []
+
+    /// How to print.
+    @OptionGroup var output: OutputOptions
+
+    /// Prints them. Those that there are not are named on stderr, and the exit code is 2.
+    func run() async throws {
+        try await perform {
+            let store = try Connections().store()
+            let sensors = try await store.sensorSummaries(serials.isEmpty ? nil : serials)
+            let unknown = serials.filter { word in !sensors.contains { $0.serial == word } }
+            if unknown.isEmpty || !sensors.isEmpty {
+                try output.show(.list(sensors.map(\.record))) { wide, style in
+                    Self.table(sensors).text(wide: wide, style)
+                }
+            }
+            if !unknown.isEmpty { throw try await store.notFound(unknown) }
+            if sensors.isEmpty { Talk.sayOnTerminal("no sensors yet") }
+        }
+    }
+
+    private static func table(_ sensors: [SensorSummary]) -> Table {
+        Table(
+            columns: [
+                .text("SERIAL"), .text("KIND"), .text("STATE"), .text("PRESENCE"), .number("RATE"), .number("SEEN"),
+                .number("VALUE"), .wide("FIRMWARE"), .wide("TARGET"), .wide("TAGS"), .wideNumber("BOOT"),
+                .wideNumber("DROPPED"),
+            ],
+            rows: sensors.map {
+                [
+                    Cell($0.serial), Cell($0.kind), Cell(word: $0.state), Cell(word: $0.presence),
+                    Cell($0.rate?.short), Cell($0.lastSeenAge?.short), Cell($0.lastValueAge?.short),
+                    Cell($0.firmware), Cell($0.target), Cell($0.tagsText), Cell($0.boot.map { "\($0)" }),
+                    Cell($0.framesDropped.map { "\($0)" }),
+                ]
+            })
+    }
+}

@@ -1,0 +1,20 @@
+internal import Dispatch
+internal import Glibc
+
+/// Ctrl-C and SIGTERM as a polite end.
+enum Interrupts {
+    /// Does the work in a task that SIGINT and SIGTERM cancel.
+    static func cancelling(_ work: @escaping @Sendable () async throws -> Void) async throws {
+        let task = Task { try await work() }
+        let sources = [SIGINT, SIGTERM].map { number in
+            // Without this the signal would end the process before the source sees it.
+            _ = signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { task.cancel() }
+            source.activate()
+            return source
+        }
+        defer { for source in sources { source.cancel() } }
+        try await task.value
+    }
+}

@@ -1,0 +1,59 @@
+internal import ArgumentParser
+internal import Pipelines
+
+/// `iotctl`: asks sensors to do things, and shows what they did.
+@main
+struct IotCtl: AsyncParsableCommand {
+    /// Name, help and subcommands.
+    static let configuration = CommandConfiguration(
+        commandName: "iotctl",
+        abstract: "Controls and shows sensors.",
+        discussion: """
+            Examples:
+              iotctl get sensors
+              iotctl describe sensor lab-1
+              iotctl tail lab-1 -C 10
+              iotctl change-frequency lab-1 lab-2 2000
+              iotctl sleep lab-1 --timeout 5s
+              iotctl set lab-1 limits.x.high=5 limits.x.hysteresis=0.5
+              iotctl watch alarms -o json
+
+            Servers, from the environment (AMQP_URL_FILE and DATABASE_URL_FILE name files instead):
+              AMQP_URL      amqp://user:password@host:5672/%2f
+              DATABASE_URL  postgresql://user:password@host:5432/iot
+
+            Exit codes: 0 done, 1 failed, 2 not found, 3 timed out, 4 rejected by the sensor,
+            5 expired, 64 wrong usage, 69 broker or database unreachable. Of several sensors the
+            worst decides: failed, then rejected, timed out, expired.
+
+            Durations: 500ms, 10s, 2m, 1.5h, 7d; a bare number is seconds.
+            Data goes to stdout, everything else to stderr. NO_COLOR is honoured.
+            """,
+        version: "iotctl 0.1.0",
+        subcommands: [
+            Sleep.self, Awake.self, ChangeFrequency.self, SetDesired.self, Get.self, Describe.self, Tail.self,
+            Watch.self,
+        ])
+
+    /// Runs the command that the arguments name; a mistyped one is answered with what may have been meant.
+    static func main() async {
+        if let complaint = complaint(of: Array(CommandLine.arguments.dropFirst()), configuration) {
+            Talk.say(complaint)
+            exit(withError: ExitStatus.usage)
+        }
+        await main(nil)
+    }
+
+    /// What is wrong with the first words, which name a command; nil if nothing is.
+    private static func complaint(of words: [String], _ configuration: CommandConfiguration) -> String? {
+        guard let word = words.first, !word.hasPrefix("-"), word != "help", !configuration.subcommands.isEmpty
+        else { return nil }
+        let commands = configuration.subcommands.map { $0.configuration }
+        if let command = commands.first(where: { $0.commandName == word || $0.aliases.contains(word) }) {
+            return complaint(of: Array(words.dropFirst()), command)
+        }
+        let proposals = DidYouMean.proposals(for: word, among: commands.compactMap { $0.commandName })
+        let hint = proposals.isEmpty ? "see --help" : "did you mean \(proposals.joined(separator: " or "))?"
+        return "no command \(word); \(hint)"
+    }
+}

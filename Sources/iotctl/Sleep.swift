@@ -1,0 +1,28 @@
+internal import ArgumentParser
+internal import Sensors
+
+/// `iotctl sleep SENSOR…`
+struct Sleep: AsyncParsableCommand {
+    /// Help.
+    static let configuration = CommandConfiguration(
+        commandName: "sleep",
+        abstract: "Asks sensors to stop sampling; they stay connected.",
+        discussion: """
+            Examples:
+              iotctl sleep lab-1
+              iotctl sleep lab-1 lab-2 --wait delivered --timeout 5s
+              iotctl sleep field-7 --wait none --expires 24h
+            """)
+
+    /// Which.
+    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"))
+    var sensors: [String]
+
+    /// What all such commands have.
+    @OptionGroup var options: CommandOptions
+
+    /// Asks them.
+    func run() async throws {
+        try await perform { try await options.send(Command.Name.sleep, to: sensors) }
+    }
+}
