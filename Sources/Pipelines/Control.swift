@@ -210,7 +210,7 @@ public enum Control {
     ) async throws -> [CommandResult] {
         var answers: BrokerConnection.Consumer?
         if patience != .none { answers = try await broker.listen(to: answerKeys(sensors)) }
-        let commands = commands(request, for: sensors, issued: now())
+        let commands = commands(request, for: sensors, issued: .now)
         let start = ContinuousClock.now
         var ledger = AckLedger(commands, patience: patience)
         let messages = commands.map { message($0.command, for: $0.sensor, validity: request.validity) }
@@ -245,11 +245,6 @@ public enum Control {
         OutgoingMessage(
             exchange: Routing.exchange, key: Routing.key(sensor, .command(command.name)),
             body: CommandCodec.encode(command), expirationMilliseconds: validity.nanoseconds / 1_000_000)
-    }
-
-    private static func now() -> Timestamp {
-        let date = Date().timeIntervalSince1970
-        return Timestamp(unixNanoseconds: Int64(date * 1e6) * 1000)
     }
 
     /// A broker that blocks publishers answers nothing, and a publish can't be called back: it is left to itself.

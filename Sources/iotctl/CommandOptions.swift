@@ -15,19 +15,19 @@ struct CommandOptions: ParsableArguments {
 
     /// How long to wait.
     @Option(help: "How long to wait for answers.")
-    var timeout = Span(.seconds(10))
+    var timeout = Duration.seconds(10)
 
     /// How long it is valid.
     @Option(name: .customLong("expires"), help: "For how long the command may still be run, at most 49d.")
-    var validity = Span(.seconds(60))
+    var validity = Duration.seconds(60)
 
     /// How to print.
     @OptionGroup var output: OutputOptions
 
     /// Refuses what makes no sense.
     func validate() throws {
-        guard timeout.duration > .zero else { throw ValidationError("--timeout must be more than 0") }
-        guard validity.duration > .zero, validity.duration <= CommandRequest.validityMax else {
+        guard timeout > .zero else { throw ValidationError("--timeout must be more than 0") }
+        guard validity > .zero, validity <= CommandRequest.validityMax else {
             throw ValidationError("--expires must be more than 0 and at most 49d")
         }
     }
@@ -37,10 +37,10 @@ struct CommandOptions: ParsableArguments {
         let connections = try Connections()
         let serials = try await connections.store().require(words).compactMap { SerialNumber($0) }
         let request = CommandRequest(
-            name: name, arguments: arguments, validity: validity.duration, issuer: Self.issuer)
+            name: name, arguments: arguments, validity: validity, issuer: Self.issuer)
         let broker = try await connections.broker()
         let whom = serials.count == 1 ? "\(serials[0])" : "\(serials.count) sensors"
-        Talk.sayOnTerminal("asking \(whom) to \(name), waiting at most \(timeout.duration.short)")
+        Talk.sayOnTerminal("asking \(whom) to \(name), waiting at most \(timeout.short)")
         let results = try await send(request, to: serials, over: broker)
         await broker.close()
         try output.show(.list(results.map(Self.value))) { wide, style in Self.table(results).text(wide: wide, style) }
@@ -52,20 +52,21 @@ struct CommandOptions: ParsableArguments {
     ) async throws -> [CommandResult] {
         do {
             return try await Control.send(
-                request, to: sensors, over: broker, patience: patience, timeout: timeout.duration)
+                request, to: sensors, over: broker, patience: patience, timeout: timeout)
         } catch {
+            guard var failure = Failure(explaining: error) else { throw error }
             if error is Control.NotConfirmed || (error as? BrokerError)?.isLoss == true {
-                Talk.say("the command may have been sent all the same: iotctl describe sensor shows it if it was")
+                failure.lines.append("it may have been sent all the same: iotctl describe sensor shows it if it was")
             }
-            throw error
+            throw failure
         }
     }
 
     private func end(_ results: [CommandResult]) throws {
         let open = results.filter { $0.outcome == .timedOut }
-        if !open.isEmpty, validity.duration > timeout.duration {
+        if !open.isEmpty, validity > timeout {
             let whom = open.count == 1 ? "\(open[0].sensor)" : "\(open.count) sensors"
-            Talk.say("\(whom) may still run it until \(validity.duration.short) after it was given")
+            Talk.say("\(whom) may still run it until \(validity.short) after it was given")
         }
         let status = Self.status(CommandOutcome.worst(results.map(\.outcome)))
         if status != .success { throw status }

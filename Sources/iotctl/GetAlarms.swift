@@ -21,7 +21,7 @@ struct GetAlarms: AsyncParsableCommand {
 
     /// Only recent ones.
     @Option(help: "Only those that were raised or cleared within this time, e.g. 1h.")
-    var since: Span?
+    var since: Duration?
 
     /// Most that are listed.
     @Option(help: ArgumentHelp("List at most so many.", valueName: "count"))
@@ -39,7 +39,7 @@ struct GetAlarms: AsyncParsableCommand {
     func run() async throws {
         try await perform {
             let alarms = try await Connections().store().alarms(
-                AlarmFilter(activeOnly: active, within: since?.duration, countMax: limit))
+                AlarmFilter(activeOnly: active, within: since, countMax: limit))
             try output.show(.list(alarms.map(\.record))) { wide, style in Self.table(alarms).text(wide: wide, style) }
             if alarms.isEmpty { Talk.sayOnTerminal("no alarms") }
             if alarms.count == limit { Talk.say("the newest \(limit) only; --limit shows more") }

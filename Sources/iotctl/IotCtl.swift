@@ -18,16 +18,17 @@ struct IotCtl: AsyncParsableCommand {
               iotctl set lab-1 limits.x.high=5 limits.x.hysteresis=0.5
               iotctl watch alarms -o json
 
-            Servers, from the environment (AMQP_URL_FILE and DATABASE_URL_FILE name files instead):
+            Servers, from the environment (or from files that these name with _FILE behind):
               AMQP_URL      amqp://user:password@host:5672/%2f
               DATABASE_URL  postgresql://user:password@host:5432/iot
 
-            Exit codes: 0 done, 1 failed, 2 not found, 3 timed out, 4 rejected by the sensor,
-            5 expired, 64 wrong usage, 69 broker or database unreachable. Of several sensors the
-            worst decides: failed, then rejected, timed out, expired.
+            Exit codes:
+              0 done  1 failed  2 not found  3 timed out  4 rejected by the sensor
+              5 expired  64 wrong usage  69 broker or database unreachable
+            Of several sensors the worst decides: failed, then rejected, timed out, expired.
 
-            Durations: 500ms, 10s, 2m, 1.5h, 7d; a bare number is seconds.
-            Data goes to stdout, everything else to stderr. NO_COLOR is honoured.
+            Durations are written 500ms, 10s, 2m, 1.5h, 7d. Data goes to stdout,
+            everything else to stderr. NO_COLOR is honoured.
             """,
         version: "iotctl 0.1.0",
         subcommands: [

@@ -13,7 +13,7 @@ struct LiveOptions: ParsableArguments {
     @Option(
         name: [.customShort("W"), .customLong("within")],
         help: "End after this time: with 3 if fewer than -C came (without -C: none), else with 0.")
-    var within: Span?
+    var within: Duration?
 
     /// How to print.
     @OptionGroup var output: OutputOptions
@@ -21,7 +21,7 @@ struct LiveOptions: ParsableArguments {
     /// Refuses what makes no sense.
     func validate() throws {
         if let count, count < 1 { throw ValidationError("-C must be 1 or more") }
-        if let within, within.duration <= .zero { throw ValidationError("-W must be more than 0") }
+        if let within, within <= .zero { throw ValidationError("-W must be more than 0") }
     }
 
     /// Shows what comes until there was enough, time is up or somebody interrupts.
@@ -41,7 +41,7 @@ struct LiveOptions: ParsableArguments {
             let start = ContinuousClock.now
             var shown = 0
             while !Task.isCancelled {
-                let left = within.map { $0.duration - start.duration(to: .now) } ?? .seconds(3600)
+                let left = within.map { $0 - start.duration(to: .now) } ?? .seconds(3600)
                 guard left > .zero else {
                     return try Self.end(shown, of: count ?? 1, ExitStatus.timedOut, "time is up")
                 }

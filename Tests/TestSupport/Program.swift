@@ -38,7 +38,11 @@ public final class Program: Sendable {
         if let environment { process.environment = environment }
         errorsFile = log
         outputFile = log.appendingPathExtension("out")
-        for file in [errorsFile, outputFile] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+        for file in [errorsFile, outputFile] {
+            guard FileManager.default.createFile(atPath: file.path, contents: nil) else {
+                throw TestServers.Trouble("can't write \(file.path)")
+            }
+        }
         process.standardError = try FileHandle(forWritingTo: errorsFile)
         process.standardOutput = try FileHandle(forWritingTo: outputFile)
         if let input {

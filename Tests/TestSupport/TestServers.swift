@@ -1,4 +1,3 @@
-public import Broker
 public import Foundation
 internal import FoundationNetworking
 public import Pipelines

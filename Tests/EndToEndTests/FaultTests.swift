@@ -1,0 +1,104 @@
+import Foundation
+import Store
+import Testing
+import TestSupport
+
+extension EndToEnd {
+    /// Whatever breaks in mid-stream: afterwards nothing is missing and nothing is there twice.
+    @Suite struct Faults {
+        /// lessons §1.3: without the database nothing is acknowledged, and nothing is lost.
+        @Test func theDatabaseIsAwayForTenSeconds() async throws {
+            try await inMidStream(seconds: 16) { _ in
+                try await TestServers.control("stop", "database", "--kill")
+                try await Task.sleep(for: .seconds(10))
+                try await TestServers.control("start", "database")
+            }
+        }
+
+        /// lessons §1.13: the simulator keeps what it can't send, and sends it later.
+        @Test(arguments: [["--kill"], []])
+        func theBrokerIsRestarted(_ how: [String]) async throws {
+            try await inMidStream(seconds: 14, transports: ["mqtt", "amqp"]) { _ in
+                if how.isEmpty {
+                    try await TestServers.control("restart", "broker")
+                } else {
+                    try await TestServers.control("restart", "broker", how[0])
+                }
+            }
+        }
+
+        @Test func anIngesterIsKilled() async throws {
+            try await inMidStream(seconds: 14) { services in
+                let system = services.system
+                try await Task.sleep(for: .milliseconds(500))
+                let killed = ContinuousClock.now
+                try services["i1"].signal(SIGKILL)
+                try await eventually("the other one has taken over", within: .seconds(10)) {
+                    try await system.number(
+                        "SELECT count(*) FROM ingest_partition WHERE owner = 'i2' AND lease_until > now()") == 4
+                }
+                #expect(killed.duration(to: .now) < .seconds(10))
+            }
+        }
+
+        /// lessons §3.4: every connection is closed by the broker; consumption goes on.
+        @Test func everyConnectionIsClosed() async throws {
+            try await inMidStream(seconds: 10) { services in
+                let name = services.system.name
+                for _ in 1...2 {
+                    try await TestServers.management("DELETE", "/api/connections/username/iot")
+                    try await Task.sleep(for: .seconds(1))
+                    _ = name
+                }
+            }
+        }
+
+        /// lessons §1.13: an outbox that is full drops the oldest frames, says so and counts them.
+        @Test func aFullOutboxCountsWhatItDrops() async throws {
+            try await TestSystem.with { system in
+                let simulator = try system.start(
+                    "sensor-simulator",
+                    ["--kind", "vibration:20000x1", "--for", "10s", "--serial-prefix", "o", "--outbox-megabytes", "1"],
+                    changing: ["MQTT_URL": "mqtt://nobody:nothing@127.0.0.1:1"])
+                _ = try await simulator.http()
+                try await eventually("frames are dropped") { simulator.errors.contains("the outbox is full") }
+                simulator.signal(SIGTERM)
+                let result = try await simulator.end()
+                let report = try SimulatorReport(result)
+                #expect(result.status == 1)
+                #expect(report.dropped_frames > 0)
+                #expect(report.confirmed_frames == 0)
+                #expect(!result.errors.contains("nothing@"))
+            }
+        }
+
+        private func inMidStream(
+            seconds: Int, transports: [String] = ["mqtt"], _ fault: (inout Services) async throws -> Void
+        ) async throws {
+            try await Services.with { services in
+                let system = services.system
+                let simulators = try transports.map { transport in
+                    try system.start(
+                        "sensor-simulator",
+                        ["--kind", "vibration:1000x5", "--kind", "climatex3", "--for", "\(seconds)s",
+                         "--transport", transport, "--serial-prefix", transport], log: transport)
+                }
+                try await eventually("the stream flows") {
+                    try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") >= 40
+                }
+                try await fault(&services)
+                var reports: [SimulatorReport] = []
+                for simulator in simulators {
+                    let result = try await simulator.end(within: .seconds(90))
+                    #expect(result.status == 0, "\(result.errors.suffix(1500))")
+                    reports.append(try SimulatorReport(result))
+                }
+                for report in reports {
+                    #expect(report.confirmed_frames == report.frames)
+                    #expect(report.dropped_frames == 0)
+                }
+                try await system.expectExactlyOnce(reports)
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+"""An outside client: publishes with pika, paho and the official protobuf what our own programs never would.
+
+Prints, as JSON, what the test needs to know. URLs come from AMQP_URL and MQTT_URL.
+"""
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+import paho.mqtt.client
+import pika
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+EXCHANGE = "sensor_streaming"
+
+
+def messages():
+    """The Python code of proto/, by the official compiler."""
+    target = tempfile.mkdtemp()
+    subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={target}", "measurement.proto"], check=True)
+    sys.path.insert(0, target)
+    import measurement_pb2
+    return measurement_pb2
+
+
+WIRE = messages()
+
+
+def frame(sequence, values, start=None, **changes):
+    frame = WIRE.Frame(schema=1, boot_id=7, sequence=sequence, sample_rate_hz=1000.0,
+                       start_unix_ns=start if start is not None else time.time_ns())
+    block = frame.blocks.add(channel=0)
+    block.floats.samples.extend(values)
+    for name, value in changes.items():
+        setattr(frame, name, value)
+    return frame.SerializeToString()
+
+
+class AMQP:
+    def __init__(self):
+        self.connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
+        self.channel = self.connection.channel()
+        self.channel.confirm_delivery()
+
+    def publish(self, key, body):
+        self.channel.basic_publish(EXCHANGE, key, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
+
+
+def rubbish(amqp):
+    random.seed(1)
+    key = "sensor_bad1.data"
+    good = frame(0, [1.0, 2.0, 3.0])
+    amqp.publish(key, good)
+    amqp.publish(key, random.randbytes(200))                      # undecodable
+    amqp.publish(key, good[:-3])                                  # undecodable: truncated
+    amqp.publish(key, b"\x00" * 1_000_000)                        # undecodable: 1 MB of junk
+    amqp.publish(key, frame(9, [1.0], schema=2))                  # newer_schema
+    amqp.publish(key, frame(9, [], sample_rate_hz=5.0))           # invalid_frame: no samples
+    amqp.publish(key, frame(9, [1.0, 2.0], sample_rate_hz=-1.0))  # invalid_frame: no rate
+    amqp.publish(key, frame(9, [0.0] * 65_537))                   # invalid_frame: too many
+    amqp.publish(key, b'{"temperature": "21.5"}')                 # no_numeric_fields
+    amqp.publish(key, frame(1, [1.0, float("nan"), 3.0]))
+    amqp.publish(key, frame(2, [4.0]))
+    return {"good": 2}
+
+
+def unroutable(amqp):
+    amqp.publish("sensor_a.b.data", frame(0, [1.0]))
+    amqp.publish("sensor_bad2.dta", frame(0, [1.0]))
+    amqp.publish("sensor_bad2", frame(0, [1.0]))
+    amqp.publish("sensor_bad2.data.more", frame(0, [1.0]))
+    amqp.publish("sensor_ä.data", frame(0, [1.0]))
+    for key in ["sensor_bad2.registry", "sensor_bad2.acks", "sensor_bad2.logs"]:
+        amqp.publish(key, b"\xff\xff\xff")
+    amqp.publish("sensor_bad2.data", frame(0, [1.0]))
+    return {"good": 0}
+
+
+def dates(amqp):
+    day = 86_400_000_000_000
+    for index in range(1500):
+        amqp.publish("sensor_bad3.data", frame(2 * index, [1.0], start=1 + index * day))
+        amqp.publish("sensor_bad3.data", frame(2 * index + 1, [1.0], start=4_102_444_800_000_000_000 + index * day))
+    amqp.publish("sensor_bad3.data", frame(3000, [1.0]))
+    return {"good": 3000}
+
+
+def large(amqp):
+    answer = {"amqp_refused": 0, "mqtt_refused": 0, "good": 1}
+    amqp.publish("sensor_bad4.data", frame(0, [1.0]))
+    try:
+        amqp.publish("sensor_bad4.data", b"x" * 20_000_000)
+    except pika.exceptions.AMQPError:
+        answer["amqp_refused"] = 1
+    lost = []
+    client = mqtt(on_disconnect=lambda *_: lost.append(1))
+    client.publish("sensor_bad4/data", b"x" * 20_000_000, qos=1)
+    deadline = time.monotonic() + 30
+    while not lost and time.monotonic() < deadline:
+        client.loop(0.1)
+    answer["mqtt_refused"] = min(1, len(lost))
+    client = mqtt()
+    client.loop_start()
+    client.publish("sensor_bad4/data", frame(1, [2.0]), qos=1).wait_for_publish(30)
+    client.loop_stop()
+    return answer
+
+
+def mqtt(on_disconnect=None):
+    url = urllib.parse.urlparse(os.environ["MQTT_URL"])
+    client = paho.mqtt.client.Client("outside-" + str(os.getpid()))
+    client.username_pw_set(urllib.parse.unquote(url.username), url.password)
+    client.on_disconnect = on_disconnect
+    connected = []
+    client.on_connect = lambda _c, _d, _f, code: connected.append(code)
+    client.connect(url.hostname, url.port)
+    deadline = time.monotonic() + 30
+    while not connected and time.monotonic() < deadline:
+        client.loop(0.1)
+    if connected != [0]:
+        raise SystemExit(f"MQTT refused: {connected}")
+    return client
+
+
+def device_json(_):
+    client = mqtt()
+    client.loop_start()
+    now = time.time()
+    readings = [
+        {"temperature": 21.5, "door": True, "name": "x", "time": now},
+        {"temperature": 21.6, "humidity": 40, "ts": int(now * 1000)},
+        {"temperature": 21.7, "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))},
+        {"temperature": 21.8, "nested": {"deep": 1}},
+        {"temperature": 21.9},
+    ]
+    for reading in readings:
+        client.publish("sensor_json1/data", json.dumps(reading), qos=1).wait_for_publish(30)
+    client.loop_stop()
+    return {}
+
+
+if __name__ == "__main__":
+    verbs = {"rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "json": device_json}
+    print(json.dumps(verbs[sys.argv[1]](AMQP())))
