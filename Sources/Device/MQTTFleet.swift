@@ -190,18 +190,19 @@ public actor MQTTFleet {
         guard UInt32(truncatingIfNeeded: clients[client].connection) == UInt32(truncatingIfNeeded: readiness.tag),
             let handle = clients[client].handle
         else { return }
+        var failure: HandleError?
         do throws(HandleError) {
             if readiness.failed, let socket = handle.socket, let error = EpollSet.error(of: socket) {
                 throw HandleError(error)
             }
             if readiness.writable { try handle.write() }
             if readiness.readable || readiness.failed { try handle.read() }
-            try absorb(client)
-            try watchForWriting(client)
-        } catch {
-            let refusal = handle.takeEvents().compactMap { if case .refused(let text) = $0 { text } else { nil } }
-            end(client, refusal.first ?? error.text)
-        }
+        } catch { failure = error }
+        do throws(HandleError) {
+            try absorb(client)  // also after a failure: confirms that came before it count
+            if failure == nil { try watchForWriting(client) }
+        } catch { failure = error }
+        if let failure { end(client, failure.text) }
     }
 
     /// Acts on what libmosquitto has noted.

@@ -89,6 +89,9 @@ struct MessageStore: Sendable {
     /// Says whether the message there is under way.
     mutating func setInFlight(_ slot: Slot, _ isInFlight: Bool) { entries[slot].isInFlight = isInFlight }
 
+    /// At how many disconnects the message there was under way.
+    func disconnects(of slot: Slot) -> Int { entries[slot].disconnects }
+
     /// One more disconnect with the message there under way; gives their number.
     mutating func countDisconnect(_ slot: Slot) -> Int {
         entries[slot].disconnects += 1
@@ -138,9 +141,6 @@ struct MessageStore: Sendable {
         while let slot = list.cursor, entries[slot].isInFlight { list.cursor = neighbours(slot, link).next }
         return list.cursor
     }
-
-    /// Whether a message is not under way.
-    mutating func hasIdle(_ list: inout MessageList, as link: Link) -> Bool { advance(&list, as: link) != nil }
 
     /// The message there is not under way any more: no cursor may be beyond it.
     mutating func moveCursorBack(_ list: inout MessageList, to slot: Slot) {

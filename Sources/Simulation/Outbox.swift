@@ -38,7 +38,8 @@ public struct OutboxLimits: Sendable, Equatable {
     public var bytesMax: Int
     /// Messages of one lane that may be under way at a time.
     public var windowMax: Int
-    /// A message that was under way at so many disconnects is given up: it may be what the broker disconnects for.
+    /// A message that was under way at so many disconnects is given up: it may be what the broker disconnects for. The last
+    /// chance it gets alone.
     public var disconnectsMax: Int
 
     /// 64 MiB, 32 messages under way on each lane, three disconnects, unless told otherwise.
@@ -121,6 +122,8 @@ public struct Outbox: Sendable {
         var inFlight = 0
         var isOpen = false
         var isQueued = false
+        /// A suspect is under way, alone.
+        var isProbing = false
     }
 
     /// An empty outbox for that many lanes, all of them closed.
@@ -202,15 +205,30 @@ public struct Outbox: Sendable {
     private mutating func take(
         lane: Int, atMost limit: Int, into taken: inout [(token: Token, message: OutboxMessage)]
     ) {
-        guard lanes[lane].isOpen else { return }
-        var room = min(limit, limits.windowMax - lanes[lane].inFlight)
-        while room > 0, let slot = store.advance(&lanes[lane].messages, as: .lane) {
+        var room = limit
+        while room > 0, let slot = nextToTake(lane) {
+            lanes[lane].isProbing = isSuspect(slot)
             store.setInFlight(slot, true)
             lanes[lane].inFlight += 1
             inFlight += 1
             room -= 1
             taken.append((store.token(of: slot), store.message(at: slot)))
         }
+    }
+
+    /// The next message of a lane that may leave now.
+    ///
+    /// A message that one more disconnect would give up leaves alone: so only the one for which the broker disconnects is
+    /// given up, not those that happened to be under way with it.
+    private mutating func nextToTake(_ lane: Int) -> MessageStore.Slot? {
+        guard lanes[lane].isOpen, !lanes[lane].isProbing, lanes[lane].inFlight < limits.windowMax,
+            let slot = store.advance(&lanes[lane].messages, as: .lane)
+        else { return nil }
+        return isSuspect(slot) && lanes[lane].inFlight > 0 ? nil : slot
+    }
+
+    private func isSuspect(_ slot: MessageStore.Slot) -> Bool {
+        limits.disconnectsMax > 1 && store.disconnects(of: slot) >= limits.disconnectsMax - 1
     }
 
     /// The broker has the message.
@@ -263,20 +281,23 @@ public struct Outbox: Sendable {
     private mutating func makeIdle(_ slot: MessageStore.Slot) {
         store.setInFlight(slot, false)
         let lane = store.message(at: slot).lane
-        lanes[lane].inFlight -= 1
-        inFlight -= 1
+        countLanding(lane)
         store.moveCursorBack(&lanes[lane].messages, to: slot)
         if store.message(at: slot).cargo != .word { store.moveCursorBack(&frames, to: slot) }
+    }
+
+    /// A message of the lane is not under way any more.
+    private mutating func countLanding(_ lane: Int) {
+        lanes[lane].inFlight -= 1
+        lanes[lane].isProbing = false
+        inFlight -= 1
     }
 
     private mutating func oldestIdleFrame() -> MessageStore.Slot? { store.advance(&frames, as: .age) }
 
     private mutating func remove(_ slot: MessageStore.Slot) {
         let message = store.message(at: slot)
-        if store.isInFlight(slot) {
-            lanes[message.lane].inFlight -= 1
-            inFlight -= 1
-        }
+        if store.isInFlight(slot) { countLanding(message.lane) }
         let size = Self.size(of: message)
         bytes -= size
         count -= 1
@@ -307,9 +328,7 @@ public struct Outbox: Sendable {
 
     /// Puts a lane into the queue of those from which `take(atMost:)` takes.
     private mutating func queueIfReady(_ lane: Int) {
-        guard lanes[lane].isOpen, !lanes[lane].isQueued, lanes[lane].inFlight < limits.windowMax,
-            store.hasIdle(&lanes[lane].messages, as: .lane)
-        else { return }
+        guard !lanes[lane].isQueued, nextToTake(lane) != nil else { return }
         lanes[lane].isQueued = true
         readyLanes.append(lane)
     }

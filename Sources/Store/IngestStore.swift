@@ -316,13 +316,26 @@ extension StoreConnection {
     // MARK: what a batch needs to know
 
     /// The numbers of sensors; those that were never heard of are registered on sight.
+    ///
+    /// Looks before it inserts: an INSERT that finds its row uses up a number all the same. Inserts by itself and in
+    /// one order everywhere, so that writers who meet the same new sensors wait for each other but never in a circle.
     /// - Throws: `StoreError`.
     public func sensorIDs(for serials: [SerialNumber]) throws -> [SerialNumber: Int32] {
-        let texts = SQLValue.texts(serials.map(\.text).sorted())
+        var ids = try knownSensorIDs(serials)
+        let missing = Set(serials).filter { ids[$0] == nil }.sorted()
+        if missing.isEmpty { return ids }
         try query(
-            "INSERT INTO sensor (serial) SELECT unnest($1::text[]) ON CONFLICT (serial) DO NOTHING", [texts])
+            "INSERT INTO sensor (serial) SELECT unnest($1::text[]) ON CONFLICT (serial) DO NOTHING",
+            [.texts(missing.map(\.text))])
+        ids.merge(try knownSensorIDs(missing)) { _, new in new }
+        return ids
+    }
+
+    private func knownSensorIDs(_ serials: [SerialNumber]) throws -> [SerialNumber: Int32] {
+        let rows = try query(
+            "SELECT serial, sensor_id FROM sensor WHERE serial = ANY ($1::text[])", [.texts(serials.map(\.text))])
         var ids: [SerialNumber: Int32] = [:]
-        for row in try query("SELECT serial, sensor_id FROM sensor WHERE serial = ANY ($1::text[])", [texts]).rows {
+        for row in rows.rows {
             guard let serial = row["serial"].flatMap({ SerialNumber($0) }), let id = row.integer("sensor_id") else {
                 continue
             }

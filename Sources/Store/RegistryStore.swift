@@ -57,6 +57,8 @@ extension StoreConnection {
     /// Writes what the registry's queue brought, in one transaction and in order.
     /// - Throws: `StoreError`.
     public func record(_ messages: [RegistryMessage]) throws {
+        let announced = messages.compactMap { if case .announcement(let heard) = $0 { heard.serial } else { nil } }
+        _ = try sensorIDs(for: announced)
         try transaction { session in
             for message in messages {
                 switch message {
@@ -74,17 +76,12 @@ extension StoreConnection {
         let reported = announcement.rate.map { "{\"rate_hz\": \($0.hertz)}" } ?? "{}"
         let rows = try session.query(
             """
-            INSERT INTO sensor AS s (serial, kind, firmware, state, presence, boot_id, connection, next_sequence,
-                                     frames_dropped, reported, reported_version, last_seen)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, 1, $11)
-            ON CONFLICT (serial) DO UPDATE
-            SET kind = EXCLUDED.kind, firmware = EXCLUDED.firmware, state = EXCLUDED.state,
-                presence = EXCLUDED.presence, boot_id = EXCLUDED.boot_id, connection = EXCLUDED.connection,
-                next_sequence = EXCLUDED.next_sequence, frames_dropped = EXCLUDED.frames_dropped,
-                reported = s.reported || EXCLUDED.reported,
-                reported_version = s.reported_version + (NOT s.reported @> EXCLUDED.reported)::int,
-                last_seen = greatest(s.last_seen, EXCLUDED.last_seen)
-            WHERE (EXCLUDED.boot_id, EXCLUDED.connection) >= (coalesce(s.boot_id, 0), coalesce(s.connection, 0))
+            UPDATE sensor
+               SET kind = $2, firmware = $3, state = $4, presence = $5, boot_id = $6, connection = $7,
+                   next_sequence = $8, frames_dropped = $9, reported = reported || $10::jsonb,
+                   reported_version = reported_version + (NOT reported @> $10::jsonb)::int,
+                   last_seen = greatest(last_seen, $11::timestamptz)
+             WHERE serial = $1 AND ($6::bigint, $7::bigint) >= (coalesce(boot_id, 0), coalesce(connection, 0))
             RETURNING sensor_id
             """,
             [
@@ -121,14 +118,11 @@ extension StoreConnection {
     private static func recordWill(_ heard: Heard<Announcement>, _ session: borrowing Session) throws {
         try session.query(
             """
-            INSERT INTO sensor AS s (serial, kind, presence, boot_id, connection) VALUES ($1, $2, 'offline', $3, $4)
-            ON CONFLICT (serial) DO UPDATE SET presence = 'offline'
-            WHERE (EXCLUDED.boot_id, EXCLUDED.connection) >= (coalesce(s.boot_id, 0), coalesce(s.connection, 0))
-              AND s.state <> 'stopped'
+            UPDATE sensor SET presence = 'offline', boot_id = $2, connection = $3
+             WHERE serial = $1 AND ($2::bigint, $3::bigint) >= (coalesce(boot_id, 0), coalesce(connection, 0)) AND state <> 'stopped'
             """,
             [
-                .text(heard.serial.text), .text(heard.content.kind), .integer(heard.content.boot),
-                .integer(heard.content.connection),
+                .text(heard.serial.text), .integer(heard.content.boot), .integer(heard.content.connection),
             ])
     }
 
@@ -151,7 +145,7 @@ extension StoreConnection {
             ])
         try session.query(
             """
-            UPDATE sensor SET last_seen = greatest(last_seen, $2),
+            UPDATE sensor SET last_seen = greatest(last_seen, $2::timestamptz),
                    presence = CASE WHEN state = 'stopped' THEN presence ELSE 'online' END
             WHERE serial = $1
             """,

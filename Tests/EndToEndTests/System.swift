@@ -99,7 +99,7 @@ extension TestSystem {
                 SELECT count(DISTINCT sequence) AS frames, coalesce(sum(n), 0) AS samples,
                        coalesce(max(sequence) + 1, 0) AS next,
                        count(*) - count(DISTINCT (channel, sequence, "time", time_ns)) AS twice
-                  FROM measurement JOIN sensor USING (sensor_id) WHERE serial = $1 AND boot_id = $2
+                  FROM measurement m JOIN sensor USING (sensor_id) WHERE serial = $1 AND m.boot_id = $2
                 """, [.text(sensor.serial), .integer(sensor.boot_id)])
             let row = try #require(rows.first)
             #expect(row.integer("frames") == sensor.frames, "missing frames of \(sensor.serial)")
