@@ -90,7 +90,7 @@ let package = Package(
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Sensors"], swiftSettings: strict),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Sensors"], swiftSettings: strict),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Sensors"], swiftSettings: strict),
-        .testTarget(name: "DeviceTests", dependencies: ["Device"], swiftSettings: strict),
+        .testTarget(name: "DeviceTests", dependencies: ["Device", "ClientThread"], swiftSettings: strict),
         .testTarget(
             name: "PipelinesTests",
             dependencies: ["Pipelines", "Telemetry", "Broker", "Wire", "Sensors", yaml], swiftSettings: strict),

@@ -43,6 +43,7 @@ public enum Simulate {
 
     /// The parts of sensor-simulator.
     public static func parts(_ context: ServiceContext, _ plan: Plan) throws -> [Part] {
+        FileDescriptors.raiseLimit()
         let configurations = try plan.sensors.configurations()
         let serials = configurations.map(\.serial)
         let link: any SensorLink
@@ -95,8 +96,12 @@ private actor Simulator {
         isOneLane = plan.transport == .amqp
         let start = Timestamp.now
         let library = SignalLibrary(seed: plan.sensors.seed)
-        sensors = configurations.map {
-            VirtualSensor(configuration: $0, boot: start.unixNanoseconds / 1_000_000, start: start, library: library)
+        // Spread over a tenth of a second, so that frames don't all fall on the same instant.
+        let stagger = 100_000_000 / Int64(max(1, configurations.count))
+        sensors = configurations.enumerated().map { index, configuration in
+            VirtualSensor(
+                configuration: configuration, boot: start.unixNanoseconds / 1_000_000,
+                start: start.advanced(byNanoseconds: Int64(index) * stagger), library: library)
         }
         reports = sensors.map { SimulationReport.Sensor(serial: $0.serial, boot: $0.boot) }
         outbox = Outbox(
