@@ -12,6 +12,8 @@ internal import Wire
 public enum IngestMeasurements {
     /// How often a replica says that it lives, and looks whether partitions are free.
     static let heartbeat: Duration = .seconds(1)
+    /// The same while another replica is about to give a partition back: nobody stores it in between.
+    static let heartbeatWhileShort: Duration = .milliseconds(100)
 
     /// The parts of measurements-ingester.
     /// - Parameter replica: the name of this replica, unlike any other's; by default host name and process id.
@@ -66,6 +68,7 @@ private struct Replica {
         var workers: [String: Task<Void, any Error>] = [:]
         var lastTrouble = ""
         while !Task.isCancelled {
+            var pause = IngestMeasurements.heartbeat
             do {
                 let (replicas, partitions) = try await store.heartbeat(replica: name, mine: Array(held.values))
                 try await dropLost(&held, &workers, partitions)
@@ -76,6 +79,7 @@ private struct Replica {
                     held[stream] = lease
                     workers[stream] = start(lease)
                 }
+                if plan.isShort { pause = IngestMeasurements.heartbeatWhileShort }
                 context.readiness.ready("database")
                 lastTrouble = ""
             } catch {
@@ -84,7 +88,7 @@ private struct Replica {
                 lastTrouble = "\(error)"
             }
             context.metrics.set("iot_ingest_partitions_held", "Partitions that this replica holds.", to: Double(held.count))
-            try? await Task.sleep(for: IngestMeasurements.heartbeat)
+            try? await Task.sleep(for: pause)
         }
         for worker in workers.values { worker.cancel() }
         for worker in workers.values { _ = await worker.result }

@@ -18,6 +18,8 @@ public struct LeasePlan: Sendable, Equatable {
     public var take: [String] = []
     /// To be given back after the batch in hand.
     public var giveBack: [String] = []
+    /// Whether the replica will hold fewer than its even share, so that somebody must give one back: look again soon.
+    public var isShort = false
 
     /// The plan of replica `me` among `replicas` (the living, `me` included).
     ///
@@ -29,5 +31,6 @@ public struct LeasePlan: Sendable, Equatable {
         let free = partitions.filter { $0.owner == nil }.map(\.stream).sorted()
         take = Array(free.prefix(max(0, shareMax - mine.count)))
         giveBack = Array(mine.dropFirst(shareMax))
+        isShort = mine.count + take.count < partitions.count / max(1, replicas.count)
     }
 }

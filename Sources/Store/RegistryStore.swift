@@ -130,14 +130,17 @@ extension StoreConnection {
         let ack = heard.content
         let isExpired = ack.outcome == .rejected && ack.reason == Ack.expired
         let state = ack.outcome == .received ? "delivered" : isExpired ? "expired" : ack.outcome.rawValue
-        // A later answer never takes back a final one.
+        // Command and answer come from different publishers, so the answer may be read first: it makes the row, and the
+        // command fills it in. A later answer never takes back a final one.
         try session.query(
             """
-            UPDATE command
-               SET state = $2, reason = $3, delivered_at = coalesce(delivered_at, $4),
-                   finished_at = CASE WHEN $5 THEN $4 END
-             WHERE command_id = $1 AND serial = $6
-               AND state IN ('queued', 'delivered', 'timed_out') AND NOT (state = 'delivered' AND NOT $5)
+            INSERT INTO command AS c (command_id, state, reason, delivered_at, finished_at, serial, name, issued_at)
+            VALUES ($1, $2, $3, $4::timestamptz, CASE WHEN $5::boolean THEN $4::timestamptz END, $6, '', $4::timestamptz)
+            ON CONFLICT (command_id) DO UPDATE
+            SET state = EXCLUDED.state, reason = EXCLUDED.reason,
+                delivered_at = coalesce(c.delivered_at, EXCLUDED.delivered_at), finished_at = EXCLUDED.finished_at
+            WHERE c.serial = EXCLUDED.serial AND c.state IN ('queued', 'delivered', 'timed_out')
+              AND NOT (c.state = 'delivered' AND EXCLUDED.state = 'delivered')
             """,
             [
                 .text(ack.id), .text(state), .text(ack.reason), .time(heard.received),
@@ -166,12 +169,15 @@ extension StoreConnection {
         }
         try session.query(
             """
-            INSERT INTO command (command_id, serial, name, arguments, issuer, state, issued_at, expires_at)
+            INSERT INTO command AS c (command_id, serial, name, arguments, issuer, state, issued_at, expires_at)
             VALUES ($1, $2, $3,
                     coalesce((SELECT jsonb_object_agg(a.name, a.value::jsonb)
                                 FROM unnest($4::text[], $5::text[]) AS a(name, value)), '{}'),
                     $6, 'queued', $7, $8)
-            ON CONFLICT (command_id) DO NOTHING
+            ON CONFLICT (command_id) DO UPDATE
+            SET name = EXCLUDED.name, arguments = EXCLUDED.arguments, issuer = EXCLUDED.issuer,
+                issued_at = EXCLUDED.issued_at, expires_at = EXCLUDED.expires_at
+            WHERE c.name = ''
             """,
             [
                 .text(command.id), .text(heard.serial.text), .text(command.name), .texts(names), .texts(values),

@@ -299,7 +299,7 @@ CREATE TABLE command (
 COMMENT ON TABLE command IS 'A command and its life.';
 COMMENT ON COLUMN command.command_id IS 'Its id, as in the message.';
 COMMENT ON COLUMN command.serial IS 'The sensor it is for.';
-COMMENT ON COLUMN command.name IS 'sleep | awake | change_sample_frequency | …';
+COMMENT ON COLUMN command.name IS 'sleep | awake | change_sample_frequency | …; empty while only an answer has come.';
 COMMENT ON COLUMN command.arguments IS 'Its arguments.';
 COMMENT ON COLUMN command.issuer IS 'Who gave it.';
 COMMENT ON COLUMN command.state IS 'queued, delivered, then one of succeeded | failed | rejected | expired | cancelled | timed_out.';
