@@ -1,23 +1,28 @@
 #!/usr/bin/python3
 """A device that speaks protobuf: announces itself, sends Frames, leaves a Last Will, obeys sleep and awake.
 
-    protoc --proto_path=proto --python_out=DIRECTORY proto/*.proto
-    PYTHONPATH=DIRECTORY MQTT_URL=mqtt://user:password@host:1883 examples/device_frames.py SERIAL SECONDS
+    MQTT_URL=mqtt://user:password@host:1883 examples/device_frames.py [SERIAL]
 
-Needs Debian's protobuf-compiler, python3-protobuf and python3-paho-mqtt (1.6). A real device would also bound what
-it keeps while the broker is away, and announce how many frames it dropped.
+It runs until it is ended; then the broker publishes the will. Needs Debian's protobuf-compiler, python3-protobuf and
+python3-paho-mqtt (1.6). A real device would also say good-bye (STATE_STOPPED), bound what it keeps while the broker is
+away, and announce how many frames it dropped.
 """
-import math, os, sys, time, urllib.parse, paho.mqtt.client as mqtt
-import command_pb2 as c, measurement_pb2 as m, registration_pb2 as r
+import itertools, math, os, pathlib, subprocess, sys, tempfile, time, urllib.parse, paho.mqtt.client as mqtt
 
-serial, url, begin = sys.argv[1], urllib.parse.urlparse(os.environ["MQTT_URL"]), time.time_ns()
+protos = pathlib.Path(__file__).resolve().parent.parent / "proto"
+with tempfile.TemporaryDirectory() as made:  # a real device would bring this code along
+    subprocess.run(["protoc", f"-I{protos}", f"--python_out={made}", *protos.glob("*.proto")], check=True)
+    sys.path.append(made)
+    import command_pb2 as c, measurement_pb2 as m, registration_pb2 as r
+
+serial, url, begin = (sys.argv + ["device-2"])[1], urllib.parse.urlparse(os.environ["MQTT_URL"]), time.time_ns()
 me = r.Announcement(schema=1, boot_id=begin // 10**6, kind="vibration", state=r.STATE_AWAKE, sample_rate_hz=1000)
 me.channels.add(number=0, name="x", quantity="acceleration", unit="m/s²")
-client, answers, sent, confirmed = mqtt.Client(client_id=serial, clean_session=False), {}, [], []
+client, answers = mqtt.Client(client_id=serial, clean_session=False), {}
 
 
 def publish(subject, message):
-    sent.append(client.publish(f"sensor_{serial}/{subject}", message.SerializeToString(), qos=1))
+    client.publish(f"sensor_{serial}/{subject}", message.SerializeToString(), qos=1)
 
 
 def prepare(*_):  # the will of a connection carries the number of that connection
@@ -40,19 +45,15 @@ def obey(_client, _data, message):
 
 client.username_pw_set(urllib.parse.unquote(url.username), urllib.parse.unquote(url.password))
 client.on_connect = lambda *_: [client.subscribe(f"sensor_{serial}/commands/#", qos=1), publish("registry", me)]
-client.on_disconnect, client.on_message, client.on_publish = prepare, obey, lambda *_: confirmed.append(1)
+client.on_disconnect, client.on_message = prepare, obey
 prepare()
 client.connect_async(url.hostname, url.port or 1883, keepalive=30)
 client.loop_start()
-for at in range(begin, begin + int(float(sys.argv[2]) * 10**9), 10**8):  # a Frame is 100 ms of samples
+for at in itertools.count(begin, 10**8):  # a Frame is 100 ms of samples
     time.sleep(max(0, at + 10**8 - time.time_ns()) / 1e9)
     if me.state == r.STATE_AWAKE:
-        frame = m.Frame(schema=1, boot_id=me.boot_id, sequence=me.next_sequence, start_unix_ns=at, sample_rate_hz=1e3)
+        frame = m.Frame(schema=1, boot_id=me.boot_id, sequence=me.next_sequence, start_unix_ns=at, sample_rate_hz=1000)
         frame.blocks.add(channel=0).floats.samples.extend(math.sin(0.0628 * k) for k in range(100))
         publish("data", frame)
         me.next_sequence += 1
     if at > begin and (at - begin) % 10**10 == 0: publish("registry", me)
-me.state = r.STATE_STOPPED
-publish("registry", me)
-while len(confirmed) < len(sent): time.sleep(0.05)
-client.disconnect(), client.loop_stop()  # without the good-bye the broker publishes the will

@@ -9,6 +9,7 @@ struct FrameBatch: Sendable {
         var serial: SerialNumber
         var frame: Frame
         var received: Timestamp
+        var delivery: Delivery
     }
 
     /// What could not be read.
@@ -27,7 +28,8 @@ struct FrameBatch: Sendable {
                 let (serial, subject) = try Routing.parse(key: delivery.key)
                 guard subject == .data else { throw Rejection(.badSerial, "not data: \(delivery.key)") }
                 let frame = unsafe try DataPayload.decode(delivery.body.span.bytes)
-                frames.append(Received(serial: serial, frame: frame, received: delivery.received))
+                frames.append(
+                    Received(serial: serial, frame: frame, received: delivery.received, delivery: delivery))
             } catch {
                 rejects.append(Rejected(delivery: delivery, rejection: error))
             }

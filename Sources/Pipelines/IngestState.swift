@@ -90,8 +90,13 @@ struct IngestState {
         _ batch: FrameBatch, limits: LimitBook, to ingest: inout IngestBatch, counts: inout IngestCounts
     ) -> [AlarmEvent] {
         var alarms: [AlarmEvent] = []
+        var rejects = batch.rejects
         for received in batch.frames {
-            guard let sensor = ids[received.serial] else { continue }
+            guard let sensor = ids[received.serial], hasNumbers(received.frame, sensor) else {
+                let rejection = Rejection(.invalidFrame, "the sensor has more than 64 channels")
+                rejects.append(FrameBatch.Rejected(delivery: received.delivery, rejection: rejection))
+                continue
+            }
             if let position = received.frame.position {
                 let key = LedgerBook.Key(sensor: sensor, boot: position.boot)
                 let verdict = ledgers.note(key, position.sequence)
@@ -100,7 +105,7 @@ struct IngestState {
             }
             apply(received, sensor, limits, &ingest, &counts, &alarms)
         }
-        for reject in batch.rejects {
+        for reject in rejects {
             counts.rejected[reject.rejection.reason, default: 0] += 1
             ingest.quarantine.append(
                 QuarantinedPayload(
@@ -110,9 +115,18 @@ struct IngestState {
         }
         ingest.ledger = ledgers.changes
         ingest.latest = latest.takeDue(now: .now)
-        ingest.limitStates = newLimitStates.map { ($0.key.sensor, $0.key.channel, $0.value) }
+        // Only changes of side are written: the state as of an older row is as good as long as its side is the same.
+        ingest.limitStates = newLimitStates.filter { $0.value.raised != limitStates[$0.key]?.raised }
+            .map { ($0.key.sensor, $0.key.channel, $0.value) }
             .sorted { ($0.sensor, $0.channel) < ($1.sensor, $1.channel) }
         return alarms
+    }
+
+    private func hasNumbers(_ frame: Frame, _ sensor: Int32) -> Bool {
+        frame.blocks.allSatisfy { block in
+            guard case .name(let name) = block.channel else { return true }
+            return channels[sensor]?[name] != nil
+        }
     }
 
     private mutating func apply(
@@ -148,8 +162,7 @@ struct IngestState {
             sensor: limited.serial, channel: row.channel, channelName: limited.name, time: row.time,
             position: row.position, statistics: row.statistics)
         let (after, edges) = limited.limits.evaluate(observation, after: before)
-        // Only changes are written: the state as of an older row is as good as long as its side is the same.
-        if after.raised != before.raised { newLimitStates[address] = after } else { limitStates[address] = after }
+        newLimitStates[address] = after
         alarms += edges.map { AlarmEvent(serial: limited.serial, edge: $0.edge, alarm: $0.alarm) }
     }
 
@@ -171,8 +184,6 @@ struct IngestState {
         ledgers.rollBack()
         newPlaces = [:]
         newLimitStates = [:]
-        limitStates = [:]
-        sensorsWithStates = []
     }
 
     /// Somebody else changed ledgers of the batch.

@@ -34,6 +34,10 @@ public struct LatestBook: Sendable {
     /// How often a channel's row is written.
     public static let interval: Duration = .seconds(1)
 
+    /// Most channels kept in memory (about 200 bytes each); beyond it those that are written are forgotten, and the
+    /// database's own comparison keeps older values out.
+    public static let entriesMax = 200_000
+
     private struct Key: Hashable {
         var sensor: Int32
         var channel: Int16
@@ -73,6 +77,7 @@ public struct LatestBook: Sendable {
             entries[key]?.writtenAt = now
         }
         for value in due { pending.remove(Key(sensor: value.sensor, channel: value.channel)) }
+        if entries.count > Self.entriesMax { entries = entries.filter { pending.contains($0.key) } }
         return due.sorted { ($0.sensor, $0.channel) < ($1.sensor, $1.channel) }
     }
 

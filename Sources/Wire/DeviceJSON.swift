@@ -19,7 +19,7 @@ public enum DeviceJSON {
         let timeField = timeFields.first { fields[$0] != nil }
         var blocks: [Block] = []
         for (name, field) in fields.sorted(by: { $0.key < $1.key }) where name != timeField {
-            guard case .number(let value) = field else { continue }
+            guard let value = field.value else { continue }
             guard !name.isEmpty, name.utf8.count <= 64 else {
                 throw Rejection(.invalidFrame, "a field name of \(name.utf8.count) bytes, 1…64")
             }
@@ -33,9 +33,18 @@ public enum DeviceJSON {
     }
 
     private enum Field: Decodable {
+        case integer(Int64)
         case number(Double)
         case text(String)
         case other
+
+        var value: Double? {
+            switch self {
+            case .integer(let number): Double(number)
+            case .number(let number): number
+            case .text, .other: nil
+            }
+        }
 
         init(from decoder: any Decoder) throws {
             guard let container = try? decoder.singleValueContainer() else {
@@ -43,7 +52,9 @@ public enum DeviceJSON {
                 return
             }
             if let flag = try? container.decode(Bool.self) {
-                self = .number(flag ? 1 : 0)
+                self = .integer(flag ? 1 : 0)
+            } else if let number = try? container.decode(Int64.self) {
+                self = .integer(number)
             } else if let number = try? container.decode(Double.self) {
                 self = .number(number)
             } else if let text = try? container.decode(String.self) {
@@ -57,6 +68,7 @@ public enum DeviceJSON {
     private static func time(_ field: Field?) throws(Rejection) -> Timestamp? {
         switch field {
         case nil, .other: return nil
+        case .integer(let number): return try time(magnitude: number)
         case .number(let number): return try time(magnitude: number)
         case .text(let text):
             for withFraction in [true, false] {
@@ -69,19 +81,30 @@ public enum DeviceJSON {
         }
     }
 
-    /// Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by magnitude: each unit's range is
-    /// 1973 to 5138 in it (10^8…10^11 s), and below that it is seconds of the early seventies.
-    private static func time(magnitude number: Double) throws(Rejection) -> Timestamp {
-        let scale: Double =
-            switch abs(number) {
-            case ..<1e11: 1e9
-            case ..<1e14: 1e6
-            case ..<1e17: 1e3
-            default: 1
-            }
-        guard let nanoseconds = Int64(exactly: (number * scale).rounded()) else {
-            throw Rejection(.invalidFrame, "a time that can't be represented: \(number)")
+    /// Nanoseconds in the unit of a number: seconds, milliseconds, microseconds or nanoseconds since 1970, told apart
+    /// by magnitude. Below 10^11 it is seconds, up to the year 5138; each next unit has a range a thousand times as far.
+    private static func nanosecondsInUnit(of magnitude: Double) -> Int64 {
+        switch magnitude {
+        case ..<1e11: 1_000_000_000
+        case ..<1e14: 1_000_000
+        case ..<1e17: 1000
+        default: 1
         }
+    }
+
+    private static func time(magnitude number: Int64) throws(Rejection) -> Timestamp {
+        let (nanoseconds, overflow) = number.multipliedReportingOverflow(
+            by: nanosecondsInUnit(of: Double(number).magnitude))
+        if overflow { throw Rejection(.invalidFrame, "a time that can't be represented: \(number)") }
+        return Timestamp(unixNanoseconds: nanoseconds)
+    }
+
+    /// A number with a fraction is true to the microsecond at best, so that is what is kept of it.
+    private static func time(magnitude number: Double) throws(Rejection) -> Timestamp {
+        let nanosecondsInUnit = Double(nanosecondsInUnit(of: number.magnitude))
+        guard let microseconds = Int64(exactly: (number * nanosecondsInUnit / 1000).rounded()),
+            case let (nanoseconds, overflow) = microseconds.multipliedReportingOverflow(by: 1000), !overflow
+        else { throw Rejection(.invalidFrame, "a time that can't be represented: \(number)") }
         return Timestamp(unixNanoseconds: nanoseconds)
     }
 }

@@ -11,10 +11,13 @@ extension EndToEnd {
             try await Services.with(replicas: 1) { services in
                 let system = services.system
                 let script = TestServers.root.appending(path: "examples/device.py").path
-                let device = try await system.run("/usr/bin/python3", [script, "py-1", "3"])
-                #expect(device.status == 0, "\(device.errors)")
-                try await eventually("its three readings of two channels are stored") {
-                    try await system.number("SELECT count(*) FROM measurement WHERE boot_id IS NULL") == 6
+                let device = try Program(
+                    "/usr/bin/python3", [script, "py-1"], environment: system.environment,
+                    log: system.folder.appending(path: "device.log"))
+                defer { device.signal(SIGKILL) }
+                try await eventually("three readings of two channels are stored; \(device.errors)") {
+                    try device.expectRunning()
+                    return try await system.number("SELECT count(*) FROM measurement WHERE boot_id IS NULL") >= 6
                 }
                 #expect(try await system.number("SELECT count(*) FROM quarantine") == 0)
             }
@@ -25,19 +28,13 @@ extension EndToEnd {
             try await Services.with(replicas: 1) { services in
                 let system = services.system
                 let script = TestServers.root.appending(path: "examples/device_frames.py").path
-                let compiled = try await system.run(
-                    "/usr/bin/protoc",
-                    ["--proto_path=\(TestServers.root.path)/proto", "--python_out=\(system.folder.path)"]
-                        + ["command", "measurement", "registration"].map { "\($0).proto" })
-                #expect(compiled.status == 0, "\(compiled.errors)")
-                let environment = system.environment.merging(["PYTHONPATH": system.folder.path]) { _, new in new }
                 let device = try Program(
-                    "/usr/bin/python3", [script, "py-2", "60"], environment: environment,
+                    "/usr/bin/python3", [script, "py-2"], environment: system.environment,
                     log: system.folder.appending(path: "device.log"))
-                defer { device.signal(SIGTERM) }
+                defer { device.signal(SIGKILL) }
                 do {
                     try await eventually("its frames are stored") {
-                        guard device.isRunning else { throw TestServers.Trouble("it has ended") }
+                        try device.expectRunning()
                         return try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") >= 3
                     }
                 } catch {
@@ -52,6 +49,53 @@ extension EndToEnd {
                     try await system.number("SELECT count(*) FROM sensor WHERE state = 'asleep'") == 1
                 }
                 #expect(try await system.number("SELECT count(*) FROM quarantine") == 0)
+            }
+        }
+
+        private let instance = "demo-test-\(ProcessInfo.processInfo.processIdentifier)"
+
+        /// `make demo`, shorter and with the programs of this build: it reports that nothing is missing, and ends
+        /// all that it started.
+        @Test func theDemoReports() async throws {
+            let demo = try await demonstrate(seconds: 10)
+            let result = try await demo.end(within: .seconds(150))
+            #expect(result.status == 0, "\(result.errors)\(result.output)")
+            #expect(result.output.contains("missing                0 messages               0 samples"))
+            #expect(result.output.contains("1 raised, 1 cleared"))
+            try await expectNothingLeft(of: demo)
+        }
+
+        @Test func theDemoEndsWhatItStartedWhenInterrupted() async throws {
+            let demo = try await demonstrate(seconds: 60)
+            try await eventually("it streams") {
+                try demo.expectRunning()
+                return demo.output.contains("samples/s")
+            }
+            demo.signal(SIGINT)
+            let result = try await demo.end(within: .seconds(60))
+            #expect(result.status == 130, "\(result.errors)")
+            try await expectNothingLeft(of: demo)
+        }
+
+        private func demonstrate(seconds: Int) async throws -> Program {
+            let programs = Program.built("iotctl").deletingLastPathComponent().lastPathComponent
+            return try Program(
+                TestServers.root.appending(path: "scripts/system").path, ["demo"],
+                environment: ProcessInfo.processInfo.environment.merging(
+                    ["SECONDS_TO_STREAM": "\(seconds)", "BUILD": programs, "INSTANCE": instance]) { _, new in new },
+                log: FileManager.default.temporaryDirectory.appending(path: "demo-\(UUID().uuidString)"))
+        }
+
+        /// No process of the demo's instance and none of its programs is there any more.
+        private func expectNothingLeft(of demo: Program) async throws {
+            let status = try await Program.run(
+                TestServers.root.appending(path: "scripts/servers").path, ["status", instance])
+            #expect(status.status == 3, "\(status.output)")
+            let folder = TestServers.root.appending(path: ".build/\(instance)").path
+            let processes = try await Program.run("/bin/sh", ["-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c '\(folder)/'"])
+            #expect(processes.output == "0\n")
+            for folder in [".build/\(instance)", ".build/servers/\(instance)"] {
+                try FileManager.default.removeItem(at: TestServers.root.appending(path: folder))
             }
         }
     }

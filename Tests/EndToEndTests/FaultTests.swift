@@ -44,12 +44,36 @@ extension EndToEnd {
         /// lessons §3.4: every connection is closed by the broker; consumption goes on.
         @Test func everyConnectionIsClosed() async throws {
             try await inMidStream(seconds: 10) { services in
-                let name = services.system.name
+                let stored = "SELECT coalesce(sum(frames), 0) FROM sensor_boot"
                 for _ in 1...2 {
                     try await TestServers.management("DELETE", "/api/connections/username/iot")
-                    try await Task.sleep(for: .seconds(1))
-                    _ = name
+                    let before = try await services.system.number(stored)
+                    let system = services.system
+                    try await eventually("frames flow again") { try await system.number(stored) > before + 20 }
                 }
+            }
+        }
+
+        /// The same sensor's frames go to the same stream, also after the broker was restarted.
+        @Test func placementStaysPut() async throws {
+            try await Services.with(replicas: 1) { services in
+                let system = services.system
+                let script = TestServers.root.appending(path: "Tests/EndToEndTests/Outside/publish.py").path
+                for round in 1...2 {
+                    let sent = try await system.run("/usr/bin/python3", [script, "junk"])
+                    #expect(sent.status == 0, "\(sent.errors)")
+                    try await eventually("all are in quarantine") {
+                        try await system.number("SELECT count(*) FROM quarantine") == Int64(100 * round)
+                    }
+                    if round == 1 { try await TestServers.control("restart", "broker") }
+                }
+                #expect(
+                    try await system.number(
+                        """
+                        SELECT count(*) FROM (SELECT routing_key FROM quarantine GROUP BY routing_key
+                                              HAVING count(DISTINCT source) > 1) moved
+                        """) == 0)
+                #expect(try await system.number("SELECT count(DISTINCT source) FROM quarantine") == 4)
             }
         }
 

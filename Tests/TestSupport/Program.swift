@@ -13,6 +13,18 @@ public final class Program: Sendable {
         public var errors: String
     }
 
+    /// It has ended although something was expected of it.
+    public struct Ended: Error, CustomStringConvertible {
+        /// What it wrote last.
+        public let description: String
+    }
+
+    /// Makes sure that it still runs.
+    /// - Throws: `Ended`.
+    public func expectRunning() throws {
+        if !isRunning { throw Ended(description: "process \(pid) has ended: \(errors.suffix(1000))\(output.suffix(1000))") }
+    }
+
     private let process: Mutex<Process>
     private let outputFile: URL
     private let errorsFile: URL
@@ -112,7 +124,7 @@ public final class Program: Sendable {
         try await eventually("the HTTP port of process \(pid)", within: .seconds(20)) {
             let text = errors
             guard let found = text.range(of: #""http_port":""#) else {
-                guard isRunning else { throw TestServers.Trouble("it ended: \(text)") }
+                try expectRunning()
                 return false
             }
             address = "http://127.0.0.1:\(text[found.upperBound...].prefix { $0.isNumber })"

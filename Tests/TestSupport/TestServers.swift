@@ -162,7 +162,7 @@ public struct TestSystem: Sendable {
 }
 
 /// Waits until `condition` holds, asking again every 50 ms.
-/// - Throws: `Trouble` naming `what` when `deadline` has passed; whatever the condition threw last counts as "not yet".
+/// - Throws: `Program.Ended` at once if the condition says so; `Trouble` naming `what` when `deadline` has passed; whatever the condition threw last counts as "not yet".
 public func eventually(
     _ what: String, within deadline: Duration = .seconds(60), _ condition: () async throws -> Bool
 ) async throws {
@@ -171,6 +171,8 @@ public func eventually(
     while .now < end {
         do {
             if try await condition() { return }
+        } catch let ended as Program.Ended {
+            throw ended
         } catch { last = ": \(error)" }
         try await Task.sleep(for: .milliseconds(50))
     }

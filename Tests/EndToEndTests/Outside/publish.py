@@ -127,6 +127,12 @@ def mqtt(on_disconnect=None):
     return client
 
 
+def junk(amqp):
+    for number in range(100):
+        amqp.publish(f"sensor_place{number}.data", b"\xff")
+    return {}
+
+
 def device_json(_):
     client = mqtt()
     client.loop_start()
@@ -145,5 +151,5 @@ def device_json(_):
 
 
 if __name__ == "__main__":
-    verbs = {"rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "json": device_json}
+    verbs = {"rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "junk": junk, "json": device_json}
     print(json.dumps(verbs[sys.argv[1]](AMQP())))
