@@ -179,7 +179,8 @@ struct AMQPHandle: ~Copyable {
         let status = unsafe withBytes(of: message.exchange) { exchange in
             unsafe withBytes(of: message.key) { key in
                 unsafe withBytes(of: String(tag)) { id in
-                    unsafe withBytes(of: message.expirationMilliseconds.map { String(max(0, $0)) } ?? "") { expiration in
+                    unsafe withBytes(of: message.expirationMilliseconds.map { String(max(0, $0)) } ?? "") {
+                        expiration in
                         unsafe properties.message_id = id
                         if message.expirationMilliseconds != nil {
                             unsafe properties._flags |= amqp_flags_t(AMQP_BASIC_EXPIRATION_FLAG)
@@ -288,12 +289,18 @@ struct AMQPHandle: ~Copyable {
             switch unsafe string(entry.key) {
             case "x-stream-offset": delivery.streamOffset = unsafe integer(entry.value)
             case "timestamp_in_ms": delivery.receivedUnixMilliseconds = unsafe integer(entry.value)
-            case "x-first-death-reason": reason = unsafe string(entry.value.value.bytes)
-            case "x-first-death-queue": queue = unsafe string(entry.value.value.bytes)
+            case "x-first-death-reason": reason = unsafe text(entry.value)
+            case "x-first-death-queue": queue = unsafe text(entry.value)
             default: continue
             }
         }
         if let reason { delivery.deathReason = "\(reason) from \(queue ?? "?")" }
+    }
+
+    /// A header may be of any type: only a text is read as one.
+    private static func text(_ field: amqp_field_value_t) -> String? {
+        guard unsafe field.kind == UInt8(AMQP_FIELD_KIND_UTF8.rawValue) else { return nil }
+        return unsafe string(field.value.bytes)
     }
 
     private static func integer(_ field: amqp_field_value_t) -> Int64? {
@@ -411,6 +418,6 @@ private final class TableArena {
     }
 
     deinit {
-        for unsafe part in unsafe parts { unsafe part.deallocate() }
+        for index in unsafe parts.indices { unsafe parts[index].deallocate() }
     }
 }

@@ -32,11 +32,6 @@ public enum IngestMeasurements {
 
 /// One replica: holds leases, and runs a worker for each partition that it holds.
 private struct Replica {
-    /// Streams whose workers have ended by themselves.
-    private final class EndedStreams: Sendable {
-        let streams = Mutex(Set<String>())
-    }
-
     private let ended = EndedStreams()
     private let context: ServiceContext
     private let name: String
@@ -62,22 +57,21 @@ private struct Replica {
     }
 
     /// Takes and gives back partitions as the plan says, until the task is cancelled; then ends the workers, each after
-    /// its batch in hand, and gives everything back.
+    /// its batch in hand, and gives everything back. Never waits for a worker while it holds other leases.
     private func holdLeases() async throws {
-        var held: [String: PartitionLease] = [:]
-        var workers: [String: Task<Void, any Error>] = [:]
+        var held: [String: Holding] = [:]
         var lastTrouble = ""
         while !Task.isCancelled {
             var pause = IngestMeasurements.heartbeat
             do {
-                let (replicas, partitions) = try await store.heartbeat(replica: name, mine: Array(held.values))
-                try await dropLost(&held, &workers, partitions)
+                for stream in ended.takeAll() { held[stream] = nil }
+                let (replicas, partitions) = try await store.heartbeat(replica: name, mine: held.values.map(\.lease))
+                dropLost(held, partitions)
                 let plan = LeasePlan(me: name, replicas: replicas, partitions: partitions)
-                for stream in plan.giveBack { try await giveBack(stream, &held, &workers) }
-                for stream in plan.take where workers[stream] == nil {
+                for stream in plan.giveBack { held[stream]?.worker.cancel() }
+                for stream in plan.take where held[stream] == nil {
                     guard let lease = try await store.take(stream, replica: name) else { continue }
-                    held[stream] = lease
-                    workers[stream] = start(lease)
+                    held[stream] = Holding(lease: lease, worker: start(lease))
                 }
                 if plan.isShort { pause = IngestMeasurements.heartbeatWhileShort }
                 context.readiness.ready("database")
@@ -87,50 +81,56 @@ private struct Replica {
                 if "\(error)" != lastTrouble { context.logger.warning("leases: \(error); trying again") }
                 lastTrouble = "\(error)"
             }
-            context.metrics.set("iot_ingest_partitions_held", "Partitions that this replica holds.", to: Double(held.count))
+            context.metrics.set(
+                "iot_ingest_partitions_held", "Partitions that this replica holds.", to: Double(held.count))
             try? await Task.sleep(for: pause)
         }
-        for worker in workers.values { worker.cancel() }
-        for worker in workers.values { _ = await worker.result }
-        for lease in held.values { try? await store.giveBack(lease) }
+        for holding in held.values { holding.worker.cancel() }
+        for holding in held.values { await holding.worker.value }
         try? await store.leave(replica: name)
     }
 
-    /// Ends workers whose partition is somebody else's now, and those that have noticed that themselves.
-    private func dropLost(
-        _ held: inout [String: PartitionLease], _ workers: inout [String: Task<Void, any Error>],
-        _ partitions: [LeasePlan.Partition]
-    ) async throws {
-        for stream in held.keys.sorted() {
+    /// Ends workers whose partition is somebody else's now.
+    private func dropLost(_ held: [String: Holding], _ partitions: [LeasePlan.Partition]) {
+        for (stream, holding) in held where !holding.worker.isCancelled {
             let owner = partitions.first { $0.stream == stream }?.owner
-            guard owner != name || ended.streams.withLock({ $0.contains(stream) }) else { continue }
-            workers[stream]?.cancel()
-            _ = await workers[stream]?.result
-            workers[stream] = nil
-            held[stream] = nil
-            ended.streams.withLock { _ = $0.remove(stream) }
-            context.logger.notice("\(stream): lease lost")
+            guard owner != name else { continue }
+            holding.worker.cancel()
+            context.logger.notice("\(stream): lease lost to \(owner ?? "nobody")")
         }
     }
 
-    private func giveBack(
-        _ stream: String, _ held: inout [String: PartitionLease], _ workers: inout [String: Task<Void, any Error>]
-    ) async throws {
-        workers[stream]?.cancel()
-        _ = await workers[stream]?.result
-        workers[stream] = nil
-        if let lease = held.removeValue(forKey: stream) { try await store.giveBack(lease) }
-        context.logger.notice("\(stream): given back")
-    }
-
-    private func start(_ lease: PartitionLease) -> Task<Void, any Error> {
+    private func start(_ lease: PartitionLease) -> Task<Void, Never> {
         context.logger.notice("\(lease.stream): taken, epoch \(lease.epoch), stored up to \(lease.committed ?? -1)")
         return Task { [context, alarms, limits, ended] in
             var worker = PartitionWorker(context, lease, alarms, limits)
             do { try await worker.run() } catch {
                 if !(error is CancellationError) { context.logger.error("\(lease.stream): \(error)") }
-                ended.streams.withLock { _ = $0.insert(lease.stream) }
             }
+            // Under our epoch or not at all: what somebody else holds meanwhile stays theirs.
+            try? await context.openStore("lease").giveBack(lease)
+            context.logger.notice("\(lease.stream): given back")
+            ended.note(lease.stream)
+        }
+    }
+}
+
+/// A partition that this replica holds.
+private struct Holding {
+    var lease: PartitionLease
+    var worker: Task<Void, Never>
+}
+
+/// Streams whose workers have ended since the last look.
+private final class EndedStreams: Sendable {
+    private let streams = Mutex(Set<String>())
+
+    func note(_ stream: String) { streams.withLock { _ = $0.insert(stream) } }
+
+    func takeAll() -> Set<String> {
+        streams.withLock { streams in
+            defer { streams = [] }
+            return streams
         }
     }
 }
@@ -138,17 +138,33 @@ private struct Replica {
 /// The limits that people want now, read every two seconds.
 final class LimitWatch: Sendable {
     private let context: ServiceContext
-    private let book = Mutex(LimitBook())
+    private let book = Mutex<LimitBook?>(nil)
 
     init(_ context: ServiceContext) { self.context = context }
 
-    var current: LimitBook { book.withLock { $0 } }
+    /// The limits; read from `store` if they have not been read yet, because a batch that is stored without them is
+    /// never looked at again.
+    /// - Throws: `StoreError`.
+    func current(_ store: StoreConnection) async throws -> LimitBook {
+        if let known = book.withLock({ $0 }) { return known }
+        return keep(try await store.limitedChannels())
+    }
+
+    private func keep(_ limited: [StoreConnection.LimitedChannel]) -> LimitBook {
+        let read = LimitBook(limited)
+        book.withLock { $0 = read }
+        return read
+    }
 
     func run() async throws {
         let store = context.openStore("limits")
         while !Task.isCancelled {
-            // A database that does not answer is reported by those who can't do without it.
-            if let limited = try? await store.limitedChannels() { book.withLock { $0 = LimitBook(limited) } }
+            do {
+                _ = keep(try await store.limitedChannels())
+                context.readiness.ready("limits")
+            } catch {
+                context.readiness.notReady("limits", "\(error)")
+            }
             try? await Task.sleep(for: .seconds(2))
         }
     }

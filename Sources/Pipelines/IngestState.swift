@@ -115,9 +115,8 @@ struct IngestState {
         }
         ingest.ledger = ledgers.changes
         ingest.latest = latest.takeDue(now: .now)
-        // Only changes of side are written: the state as of an older row is as good as long as its side is the same.
-        ingest.limitStates = newLimitStates.filter { $0.value.raised != limitStates[$0.key]?.raised }
-            .map { ($0.key.sensor, $0.key.channel, $0.value) }
+        // With the time of the last row: whoever takes over must not look again at rows that came late.
+        ingest.limitStates = newLimitStates.map { ($0.key.sensor, $0.key.channel, $0.value) }
             .sorted { ($0.sensor, $0.channel) < ($1.sensor, $1.channel) }
         return alarms
     }

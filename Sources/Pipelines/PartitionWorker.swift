@@ -52,10 +52,13 @@ struct PartitionWorker {
             }
             self = worker
         }
+        context.readiness.ready("database \(lease.stream)")
         await store.close()
     }
 
     private mutating func read(from broker: BrokerConnection) async throws {
+        // A stream that was deleted while we ran is made anew here; one that is there is left as it is.
+        try await broker.declare(.stream(named: lease.stream))
         var cursor = StreamCursor(committed: lease.committed, fingerprint: lease.fingerprint)
         if cursor.isReset(tail: try await tail(broker)) { cursor = try await beginAnew("its end lies before") }
         let consumer = try await broker.consume(
@@ -93,12 +96,15 @@ struct PartitionWorker {
     private func tail(_ broker: BrokerConnection) async throws -> Int64? {
         guard lease.committed != nil else { return nil }
         let probe = try await broker.consume(ConsumerOptions(queue: lease.stream, prefetch: 1000, offset: .last))
-        // The newest chunk comes at once if there is one; it may take more than one batch to reach what is stored.
+        // The newest chunk comes at once if there is one, and may hold more than the prefetch. Only when nothing more
+        // comes for long is its end the stream's end: taking it for that too early would store everything again.
         var tail: Int64?
-        while let offset = try await broker.nextBatch(probe, upTo: 1000, timeout: .seconds(2)).last?.streamOffset {
-            tail = offset
-            if offset >= lease.committed ?? 0 { break }
+        while let last = try await broker.nextBatch(probe, upTo: 1000, timeout: .seconds(10)).last {
+            tail = last.streamOffset
+            if let tail, tail >= lease.committed ?? 0 { break }
+            try await broker.acknowledge(probe, upTo: last)
         }
+        try Task.checkCancellation()
         try await broker.stopConsuming(probe)
         return tail
     }
@@ -123,11 +129,16 @@ struct PartitionWorker {
     /// single one that it refuses goes to the quarantine.
     /// - Returns: false if the task was cancelled before.
     private mutating func storeAll(
-        _ deliveries: ArraySlice<Delivery>, _ holes: [ClosedRange<Int64>]
+        _ deliveries: ArraySlice<Delivery>, _ holes: [ClosedRange<Int64>], mayReload: Bool = true
     ) async throws -> Bool {
         do {
             return try await storeRetrying(FrameBatch(deliveries), deliveries, holes)
         } catch let error as StoreError {
+            if error.sqlState == "23503", mayReload {
+                // Somebody deleted a sensor that we knew by its number: look all of them up again.
+                state = IngestState(clockRule: ClockRule())
+                return try await storeAll(deliveries, holes, mayReload: false)
+            }
             guard let only = deliveries.first, deliveries.count == 1 else {
                 let middle = deliveries.startIndex + deliveries.count / 2
                 guard try await storeAll(deliveries[..<middle], holes) else { return false }
@@ -145,11 +156,15 @@ struct PartitionWorker {
         var worker = self
         var mayHaveCommitted = false
         let done: Void? = try await context.retrying(
-            "storing \(lease.stream)", part: "database",
+            "storing \(lease.stream)", part: "database \(lease.stream)",
             while: { error in
                 if case IngestConflict.ledgerChanged = error { return true }
-                // A broker that can't take an alarm is no reason to give up either.
-                return error is BrokerError || (error as? StoreError)?.advice == .retry
+                guard let error = error as? StoreError else {
+                    // A broker that can't take an alarm is no reason to give up either.
+                    return error is BrokerError
+                }
+                // One message that is too much for the server's memory now may not be so later.
+                return error.advice == .retry || (deliveries.count == 1 && error.sqlState == "53200")
             }
         ) {
             if mayHaveCommitted, try await worker.isStored(upTo: deliveries.last) { return }
@@ -176,7 +191,7 @@ struct PartitionWorker {
         _ batch: FrameBatch, _ deliveries: ArraySlice<Delivery>, _ holes: [ClosedRange<Int64>]
     ) async throws {
         guard let last = deliveries.last, let lastOffset = last.streamOffset else { return }
-        let limits = limits.current
+        let limits = try await limits.current(store)
         try await state.load(for: batch, limits: limits, from: store)
         copy.clear()
         var ingest = IngestBatch(

@@ -35,9 +35,13 @@ struct QueueReader<Message: Sendable> {
         let consumer = try await broker.consume(ConsumerOptions(queue: queue, prefetch: prefetch))
         while !Task.isCancelled {
             let batch = try await broker.nextBatch(consumer, upTo: Int(prefetch), linger: .milliseconds(2))
-            guard let last = batch.last, let poison = try await storeAll(batch) else { continue }
+            guard !batch.isEmpty, let poison = try await storeAll(batch) else { continue }
             for delivery in poison { try await broker.reject(consumer, delivery) }
-            if poison.count < batch.count { try await broker.acknowledge(consumer, upTo: last) }
+            // The acknowledgement must not name one that was rejected: the broker would close the channel.
+            let rejected = Set(poison.map(\.tag))
+            if let last = batch.last(where: { !rejected.contains($0.tag) }) {
+                try await broker.acknowledge(consumer, upTo: last)
+            }
             count(batch.count, poison.count)
         }
     }
@@ -87,5 +91,12 @@ struct QueueReader<Message: Sendable> {
 
 extension Delivery {
     /// When it arrived at the broker; where the broker does not stamp, the time now.
-    var received: Timestamp { receivedUnixMilliseconds.map(Timestamp.init(unixMilliseconds:)) ?? .now }
+    ///
+    /// A stamp outside 1970…2100 is not the broker's: one without the interceptor passes on what the publisher wrote.
+    var received: Timestamp {
+        guard let milliseconds = receivedUnixMilliseconds, (0...4_102_444_800_000).contains(milliseconds) else {
+            return .now
+        }
+        return Timestamp(unixMilliseconds: milliseconds)
+    }
 }

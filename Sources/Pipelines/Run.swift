@@ -48,6 +48,7 @@ public struct ServiceContext: Sendable {
         var lastText = ""
         var lastLogged = ContinuousClock.now
         while !Task.isCancelled {
+            let begin = ContinuousClock.now
             do {
                 let result = try await work()
                 readiness.ready(part)
@@ -62,6 +63,7 @@ public struct ServiceContext: Sendable {
                     lastLogged = .now
                 }
                 lastText = text
+                if begin.duration(to: .now) > .seconds(10) { backoff.reset() }
                 try? await Task.sleep(for: backoff.next())
             }
         }
@@ -91,6 +93,22 @@ public struct Part: Service {
     }
 }
 
+/// Ends the process if it has not ended by itself in time: whatever hangs then has not been committed, and will be
+/// read again.
+private struct ShutdownDeadline: Service {
+    private static let seconds = 5.0
+    let logger: Logger
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        Thread.detachNewThread { [logger] in
+            Thread.sleep(forTimeInterval: Self.seconds)
+            logger.critical("not ended within \(Self.seconds) s of the signal")
+            _exit(1)
+        }
+    }
+}
+
 /// Runs a service from its options to its end.
 public enum Run {
     /// Runs `parts` with health and metrics until SIGTERM or SIGINT; then gives them 5 s to end what they have begun.
@@ -112,14 +130,16 @@ public enum Run {
         let context = ServiceContext(
             settings: settings, logger: logger, readiness: Readiness(waitingFor: waitingFor), metrics: .shared)
         let health = HealthServer(port: options.httpPort, readiness: context.readiness, logger: logger)
-        let services = try [ServiceGroupConfiguration.ServiceConfiguration(service: health)]
+        let services =
+            try [ServiceGroupConfiguration.ServiceConfiguration(service: health)]
+            + [ServiceGroupConfiguration.ServiceConfiguration(service: ShutdownDeadline(logger: logger))]
             + parts(context).map {
                 ServiceGroupConfiguration.ServiceConfiguration(
                     service: $0, successTerminationBehavior: endsByItself ? .gracefullyShutdownGroup : .cancelGroup)
             }
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        configuration.maximumGracefulShutdownDuration = .seconds(5)
+        configuration.maximumGracefulShutdownDuration = .seconds(6)
         do {
             try await ServiceGroup(configuration: configuration).run()
         } catch let status as ExitCode {

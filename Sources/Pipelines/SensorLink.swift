@@ -209,7 +209,8 @@ actor AMQPLink: SensorLink {
         }
     }
 
-    private func receive(_ broker: BrokerConnection, _ consumer: BrokerConnection.Consumer, _ sensor: Int) async throws {
+    private func receive(_ broker: BrokerConnection, _ consumer: BrokerConnection.Consumer, _ sensor: Int) async throws
+    {
         while !Task.isCancelled {
             let batch = try await broker.nextBatch(consumer, upTo: 20)
             guard let last = batch.last else { return }

@@ -69,18 +69,21 @@ public struct SensorPlan: Sendable {
         }
         let open = shares.filter { $0.count == nil }
         if !open.isEmpty {
-            kindsOfSensors += (0..<(count ?? Self.countDefault)).map { (open[$0 % open.count].kind, open[$0 % open.count].rate) }
+            kindsOfSensors += (0..<(count ?? Self.countDefault)).map {
+                (open[$0 % open.count].kind, open[$0 % open.count].rate)
+            }
         }
         let simulated = try kindsOfSensors.enumerated().map { index, kind in
             var configuration = try configuration("\(prefix)-\(Self.padded(index + 1))", .kind(kind.0), index)
             configuration.rate = kind.1
             return configuration
         }
-        return try simulated + recordings.enumerated().map { index, path in
-            let stem = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-            return try configuration(
-                "\(prefix)-\(Self.sanitized(stem))", .recording(try recording(path)), simulated.count + index)
-        }
+        return try simulated
+            + recordings.enumerated().map { index, path in
+                let stem = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+                return try configuration(
+                    "\(prefix)-\(Self.sanitized(stem))", .recording(try recording(path)), simulated.count + index)
+            }
     }
 
     private func configuration(_ name: String, _ source: SignalSource, _ index: Int) throws -> SensorConfiguration {

@@ -2,6 +2,14 @@ public import Broker
 internal import Wire
 
 extension Topology {
+    /// One stream and its place behind the hash exchange.
+    static func stream(named name: String) -> Topology {
+        // The hash exchange looks at the message's routing key; the binding's own is its place among them.
+        Topology(
+            exchanges: [], queues: [Queue(name: name, kind: .stream)],
+            bindings: [Binding(source: Routing.partitionsExchange, destination: .queue(name), key: name)])
+    }
+
     /// Everything that the broker must have (design §1), with that many streams.
     public static func sensorStreaming(partitions: Int) -> Topology {
         let streams = (0..<partitions).map(Routing.stream)
@@ -12,17 +20,14 @@ extension Topology {
                 Exchange(name: Routing.exchange, type: "topic", alternate: Routing.unroutedExchange),
                 Exchange(name: Routing.partitionsExchange, type: "x-modulus-hash", alternate: Routing.unroutedExchange),
             ],
-            queues: streams.map { Queue(name: $0, kind: .stream) } + [
+            queues: streams.flatMap { stream(named: $0).queues } + [
                 Queue(name: Routing.registryQueue, kind: .quorum, singleActiveConsumer: true),
                 Queue(name: Routing.logsQueue, kind: .quorum),
                 Queue(name: Routing.alarmsQueue, kind: .quorum),
                 Queue(name: Routing.unroutedQueue, kind: .quorum),
                 Queue(name: Routing.deadQueue, kind: .quorum),
             ],
-            bindings: streams.map {
-                // The hash exchange looks at the message's routing key; the binding's own is its place among them.
-                Binding(source: Routing.partitionsExchange, destination: .queue($0), key: $0)
-            } + [
+            bindings: streams.flatMap { stream(named: $0).bindings } + [
                 Binding(source: Routing.exchange, destination: .exchange(Routing.partitionsExchange), key: "*.data"),
                 Binding(source: Routing.exchange, destination: .queue(Routing.registryQueue), key: "*.registry"),
                 Binding(source: Routing.exchange, destination: .queue(Routing.registryQueue), key: "*.acks"),

@@ -49,6 +49,10 @@ public struct Settings: Sendable {
             host: mqttURL.host ?? "localhost", port: mqttURL.port ?? 1883, user: mqttURL.user ?? "guest",
             password: mqttURL.password ?? "guest")
         databaseURL = try Self.value("DATABASE_URL", environment) ?? "postgresql://localhost/iot"
+        // libpq would take anything else for a database's name, and show it.
+        guard databaseURL.hasPrefix("postgresql://") || databaseURL.hasPrefix("postgres://") else {
+            throw Invalid(description: "DATABASE_URL is not a URL like postgresql://user:password@host:port/database")
+        }
     }
 
     private static func value(_ name: String, _ environment: [String: String]) throws -> String? {

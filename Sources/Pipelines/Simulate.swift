@@ -88,7 +88,8 @@ private actor Simulator {
     private var lastTrouble = ""
 
     init(
-        _ context: ServiceContext, _ plan: Simulate.Plan, _ configurations: [SensorConfiguration], _ link: any SensorLink
+        _ context: ServiceContext, _ plan: Simulate.Plan, _ configurations: [SensorConfiguration],
+        _ link: any SensorLink
     ) {
         self.context = context
         self.plan = plan
@@ -117,7 +118,8 @@ private actor Simulator {
         let deadline = plan.duration.map { ContinuousClock.now + $0 }
         while !Task.isCancelled, deadline.map({ .now < $0 }) != false, !isDone {
             await step()
-            let nap = min(Self.napMax, due.first.map { .nanoseconds(max(0, $0.nanoseconds(since: .now))) } ?? Self.napMax)
+            let nap = min(
+                Self.napMax, due.first.map { .nanoseconds(max(0, $0.nanoseconds(since: .now))) } ?? Self.napMax)
             try? await Task.sleep(for: nap)
         }
         let patience = Task.isCancelled ? Self.drainMax.terminated : Self.drainMax.ordinary
@@ -145,7 +147,9 @@ private actor Simulator {
 
     private func advance(_ sensor: Int, _ now: Timestamp) {
         let framesLeft = plan.framesMax.map { Int(clamping: $0 - reports[sensor].frames) } ?? 64
-        for frame in sensors[sensor].frames(until: now, atMost: min(64, max(0, framesLeft))) { keep(.frame(frame), sensor) }
+        for frame in sensors[sensor].frames(until: now, atMost: min(64, max(0, framesLeft))) {
+            keep(.frame(frame), sensor)
+        }
         if sensors[sensor].announcementDue <= now, isOnline(sensor) {
             keep(.announcement(sensors[sensor].announcement(at: now)), sensor)
         }
@@ -209,7 +213,9 @@ private actor Simulator {
     private func report() {
         let metrics = context.metrics
         let total = SimulationReport(sensors: reports)
-        metrics.set("iot_simulator_sensors_online", "Sensors with a connection.", to: Double(isOneLane ? (online.isEmpty ? 0 : sensors.count) : online.count))
+        metrics.set(
+            "iot_simulator_sensors_online", "Sensors with a connection.",
+            to: Double(isOneLane ? (online.isEmpty ? 0 : sensors.count) : online.count))
         metrics.set("iot_simulator_frames_made", "Frames made.", to: Double(total.frames))
         metrics.set("iot_simulator_samples_made", "Samples made.", to: Double(total.samples))
         metrics.set("iot_simulator_frames_confirmed", "Frames confirmed.", to: Double(total.confirmedFrames))
@@ -249,7 +255,9 @@ private actor Simulator {
         let now = Timestamp.now
         for sensor in isOneLane ? sensors.indices : lane..<(lane + 1) {
             keep(.announcement(sensors[sensor].announcement(at: now)), sensor)
-            keep(.log(sensors[sensor].log(.info, "connected, connection \(sensors[sensor].connection)", at: now)), sensor)
+            keep(
+                .log(sensors[sensor].log(.info, "connected, connection \(sensors[sensor].connection)", at: now)), sensor
+            )
         }
     }
 
@@ -311,38 +319,39 @@ extension SimulationReport {
     private struct Form: Encodable {
         struct Sensor: Encodable {
             var serial: String
-            var boot_id: Int64
+            var bootId: Int64
             var frames: Int64
             var samples: Int64
             var bytes: Int64
-            var confirmed_frames: Int64
-            var confirmed_samples: Int64
-            var dropped_frames: Int64
-            var given_up_frames: Int64
+            var confirmedFrames: Int64
+            var confirmedSamples: Int64
+            var droppedFrames: Int64
+            var givenUpFrames: Int64
         }
 
         var frames: Int64
         var samples: Int64
         var bytes: Int64
-        var confirmed_frames: Int64
-        var confirmed_samples: Int64
-        var dropped_frames: Int64
-        var given_up_frames: Int64
+        var confirmedFrames: Int64
+        var confirmedSamples: Int64
+        var droppedFrames: Int64
+        var givenUpFrames: Int64
         var sensors: [Sensor]
     }
 
     /// Writes the report as one JSON object.
     func write(to file: FileHandle) throws {
         let form = Form(
-            frames: frames, samples: samples, bytes: bytes, confirmed_frames: confirmedFrames,
-            confirmed_samples: confirmedSamples, dropped_frames: droppedFrames, given_up_frames: givenUpFrames,
+            frames: frames, samples: samples, bytes: bytes, confirmedFrames: confirmedFrames,
+            confirmedSamples: confirmedSamples, droppedFrames: droppedFrames, givenUpFrames: givenUpFrames,
             sensors: sensors.map {
                 Form.Sensor(
-                    serial: $0.serial.text, boot_id: $0.boot, frames: $0.frames, samples: $0.samples, bytes: $0.bytes,
-                    confirmed_frames: $0.confirmedFrames, confirmed_samples: $0.confirmedSamples,
-                    dropped_frames: $0.droppedFrames, given_up_frames: $0.givenUpFrames)
+                    serial: $0.serial.text, bootId: $0.boot, frames: $0.frames, samples: $0.samples, bytes: $0.bytes,
+                    confirmedFrames: $0.confirmedFrames, confirmedSamples: $0.confirmedSamples,
+                    droppedFrames: $0.droppedFrames, givenUpFrames: $0.givenUpFrames)
             })
         let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
         try file.write(contentsOf: try encoder.encode(form) + Data("\n".utf8))
     }

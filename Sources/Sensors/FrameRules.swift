@@ -47,6 +47,8 @@ public enum FrameLimits {
     public static let messageBytesMax = 1 << 20
     /// Nanoseconds from the first sample to the last: one day, so that no frame is spread over many chunks.
     public static let spanNanosecondsMax: Int64 = 86_400_000_000_000
+    /// Rows that one frame may become, as each block is cut at the minutes: a small frame must not make a large batch.
+    public static let rowsMax = 4096
 }
 
 extension Frame {
@@ -71,8 +73,9 @@ extension Frame {
             }
         }
         if length > 1 { try validateSpan() }
-        if let position, position.boot < 0 || position.sequence < 0 {
-            throw Rejection(.invalidFrame, "boot or sequence above 2^63")
+        if let position, position.boot < 0 || position.sequence < 0 || position.sequence == .max {
+            // The sequence after the last one must be a number too.
+            throw Rejection(.invalidFrame, "boot or sequence above 2^63 - 2")
         }
         if let place, !place.isValid { throw Rejection(.invalidFrame, "a place that is not on Earth") }
     }
@@ -81,6 +84,10 @@ extension Frame {
         guard rate != nil else { throw Rejection(.invalidFrame, "several samples without a valid rate") }
         guard spanNanoseconds <= FrameLimits.spanNanosecondsMax else {
             throw Rejection(.invalidFrame, "spans more than a day")
+        }
+        let minutes = Int(spanNanoseconds / 60_000_000_000) + 2
+        guard blocks.count * minutes <= FrameLimits.rowsMax else {
+            throw Rejection(.invalidFrame, "\(blocks.count) blocks over \(minutes) minutes: too many rows")
         }
     }
 }

@@ -44,8 +44,13 @@ public struct SequenceLedger: Sendable, Equatable {
 
     private mutating func open(_ gap: ClosedRange<Int64>) {
         gaps.append(gap)
-        guard gaps.count > Self.gapsMax else { return }
-        gaps.replaceSubrange(0...1, with: [gaps[0].lowerBound...gaps[1].upperBound])
+        joinOldest()
+    }
+
+    private mutating func joinOldest() {
+        while gaps.count > Self.gapsMax {
+            gaps.replaceSubrange(0...1, with: [gaps[0].lowerBound...gaps[1].upperBound])
+        }
     }
 
     /// The hole that holds `sequence`, by binary search.
@@ -65,5 +70,6 @@ public struct SequenceLedger: Sendable, Equatable {
         if gap.lowerBound < sequence { rest.append(gap.lowerBound...(sequence - 1)) }
         if sequence < gap.upperBound { rest.append((sequence + 1)...gap.upperBound) }
         gaps.replaceSubrange(index...index, with: rest)
+        joinOldest()
     }
 }

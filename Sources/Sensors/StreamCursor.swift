@@ -44,7 +44,7 @@ public struct StreamCursor: Sendable, Equatable {
     private mutating func noteFirst(_ offset: Int64, _ fingerprint: () -> Int64) -> Verdict {
         guard let committed else {
             previous = offset
-            return .take
+            return offset > 0 ? .takeAfterHole(0...(offset - 1)) : .take
         }
         // The broker may begin with the chunk that holds the offset.
         if offset < committed { return .skip }

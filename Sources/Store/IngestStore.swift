@@ -357,7 +357,8 @@ extension StoreConnection {
               FROM sensor_boot b JOIN unnest($1::int[], $2::bigint[]) AS k(s, b) ON b.sensor_id = k.s AND b.boot_id = k.b
             """, parameters)
         var entries = Dictionary(
-            keys.map { ($0, LedgerBook.Entry(ledger: SequenceLedger(), version: 0)) }, uniquingKeysWith: { first, _ in first })
+            keys.map { ($0, LedgerBook.Entry(ledger: SequenceLedger(), version: 0)) },
+            uniquingKeysWith: { first, _ in first })
         for row in rows.rows {
             guard let sensor = row.integer("sensor_id"), let boot = row.integer("boot_id"),
                 let next = row.integer("next_sequence"), let version = row.integer("version")
@@ -456,12 +457,21 @@ extension StoreConnection {
     public func limitedChannels() throws -> [LimitedChannel] {
         let rows = try query(
             """
-            SELECT s.sensor_id, s.serial, c.channel, c.name, l.value->>'high' AS high, l.value->>'low' AS low,
-                   l.value->>'hysteresis' AS hysteresis
-              FROM sensor s CROSS JOIN LATERAL jsonb_each(s.desired->'limits') AS l(name, value)
-              JOIN channel c ON c.sensor_id = s.sensor_id AND c.name = l.name
-             WHERE s.desired_changed_at IS NOT NULL AND jsonb_typeof(s.desired->'limits') = 'object'
-               AND jsonb_typeof(l.value) = 'object'
+            WITH wanted AS (
+                SELECT s.sensor_id, s.serial, c.channel, c.name, l.value->>'high' AS high, l.value->>'low' AS low,
+                       l.value->>'hysteresis' AS hysteresis
+                  FROM sensor s CROSS JOIN LATERAL jsonb_each(s.desired->'limits') AS l(name, value)
+                  JOIN channel c ON c.sensor_id = s.sensor_id AND c.name = l.name
+                 WHERE s.desired_changed_at IS NOT NULL AND jsonb_typeof(s.desired->'limits') = 'object'
+                   AND jsonb_typeof(l.value) = 'object'
+            )
+            SELECT * FROM wanted
+            UNION ALL
+            -- An alarm whose limits are gone altogether still has to be cleared.
+            SELECT s.sensor_id, s.serial, c.channel, c.name, NULL, NULL, NULL
+              FROM alarm_state a JOIN sensor s USING (sensor_id) JOIN channel c USING (sensor_id, channel)
+             WHERE a.alarm_id IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.sensor_id = a.sensor_id AND w.channel = a.channel)
             """)
         return rows.rows.compactMap { row in
             guard let sensor = row.integer("sensor_id"), let serial = row["serial"].flatMap({ SerialNumber($0) }),

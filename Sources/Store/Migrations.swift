@@ -80,8 +80,9 @@ public enum Migrations {
 
     /// Whether the database is at the newest step that this program knows.
     public static func areApplied(in store: StoreConnection) async throws -> Bool {
-        guard try await store.query("SELECT to_regclass('schema_migration') IS NOT NULL AS there").first?.flag("there")
-            == true
+        guard
+            try await store.query("SELECT to_regclass('schema_migration') IS NOT NULL AS there").first?.flag("there")
+                == true
         else { return false }
         let newest = try await store.query("SELECT max(version) AS newest FROM schema_migration").first
         return newest?.integer("newest") == all.last?.version

@@ -6,6 +6,7 @@ internal import CPostgres
 @safe
 struct PGHandle: ~Copyable {
     private let connection: OpaquePointer
+    private static let copyPieceBytes = 64 << 10
 
     /// Connects, within 10 s.
     /// - Parameter url: a connection URI or string of libpq; its password is never part of an error.
@@ -39,7 +40,8 @@ struct PGHandle: ~Copyable {
     /// libpq gives no SQLSTATE for a failed connection, so its words decide whether trying again can help.
     private static func connectError(_ connection: OpaquePointer) -> StoreError {
         let text = unsafe oneLine(PQerrorMessage(connection))
-        let place = unsafe "postgresql://\(string(PQuser(connection)))@\(string(PQhost(connection)))"
+        let place =
+            unsafe "postgresql://\(string(PQuser(connection)))@\(string(PQhost(connection)))"
             + ":\(string(PQport(connection)))/\(string(PQdb(connection)))"
         let final = ["password", "authentication", "does not exist", "no pg_hba.conf entry", "permission denied"]
         let isFinal = final.contains { text.contains($0) }
@@ -83,11 +85,15 @@ struct PGHandle: ~Copyable {
             try check(start, operation)
             throw .unexpected("\(operation): not a COPY")
         }
-        let status = unsafe bytes.withUnsafeBytes { buffer in
+        let wasSent = unsafe bytes.withUnsafeBytes { buffer in
             let bytes = unsafe buffer.assumingMemoryBound(to: CChar.self)
-            return unsafe PQputCopyData(connection, bytes.baseAddress, Int32(bytes.count))
+            // In pieces: libpq copies each into a buffer of its own before it sends.
+            return stride(from: 0, to: bytes.count, by: Self.copyPieceBytes).allSatisfy { start in
+                let count = min(Self.copyPieceBytes, bytes.count - start)
+                return unsafe PQputCopyData(connection, bytes.baseAddress.map { unsafe $0 + start }, Int32(count)) == 1
+            }
         }
-        if status == 1 { _ = unsafe PQputCopyEnd(connection, nil) }
+        _ = unsafe PQputCopyEnd(connection, wasSent ? nil : "not all rows could be sent")
         let result = unsafe PQResult(PQgetResult(connection))
         // Until the last result has been read the connection takes no other statement.
         while let next = unsafe PQgetResult(connection) { unsafe PQclear(next) }
@@ -165,10 +171,11 @@ private func withCStrings<Result>(
     }
     return unsafe all.withUnsafeBufferPointer { buffer in
         let start = buffer.baseAddress
-        let pointers: [UnsafePointer<CChar>?] = unsafe offsets.map { offset in
-            guard let offset, let start = unsafe start else { return nil }
-            return unsafe start + offset
-        } + [nil]
+        let pointers: [UnsafePointer<CChar>?] =
+            unsafe offsets.map { offset in
+                guard let offset, let start = unsafe start else { return nil }
+                return unsafe start + offset
+            } + [nil]
         return unsafe pointers.withUnsafeBufferPointer { list in
             guard let base = list.baseAddress else { preconditionFailure("an array that is not empty has an address") }
             return unsafe body(base)

@@ -32,13 +32,13 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
 
     static func advice(sqlState: String) -> Advice {
         switch (sqlState.prefix(2), sqlState) {
-        // Connection trouble, serialization and deadlock, operator intervention (shutdown, timeouts, cancel).
-        case ("08", _), ("40", _), ("57", _), ("25", _): .retry
-        // Disk full, too many connections, a limit of the configuration, lock timeout.
-        case (_, "53100"), (_, "53300"), (_, "53400"), (_, "55P03"): .retry
         // Out of memory (also shared memory for locks), program limits.
         case (_, "53200"), ("54", _): .halve
-        default: .giveUp
+        // The data itself: out of range, not what a constraint allows.
+        case ("22", _), ("23", _): .giveUp
+        // Connection, deadlock, disk, shutdown, a lock, a right or a table that is missing: the data is not at fault,
+        // and giving it up for that would lose it. Somebody can mend it; until then it waits in the broker.
+        default: .retry
         }
     }
 

@@ -81,7 +81,8 @@ public final class Metrics: Sendable {
 public struct Histogram: Sendable, Equatable {
     /// Upper bounds in seconds: 1 ms to 10 minutes, about six to a factor of ten.
     public static let bounds: [Double] = [
-        0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3,
+        0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2,
+        0.3,
         0.5, 0.7, 1, 2, 5, 10, 30, 60, 120, 300, 600,
     ]
 

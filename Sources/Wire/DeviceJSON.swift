@@ -20,8 +20,8 @@ public enum DeviceJSON {
         var blocks: [Block] = []
         for (name, field) in fields.sorted(by: { $0.key < $1.key }) where name != timeField {
             guard let value = field.value else { continue }
-            guard !name.isEmpty, name.utf8.count <= 64 else {
-                throw Rejection(.invalidFrame, "a field name of \(name.utf8.count) bytes, 1…64")
+            guard (1...64).contains(name.utf8.count), !name.utf8.contains(0) else {
+                throw Rejection(.invalidFrame, "a field name of \(name.utf8.count) bytes (1…64) or with a NUL")
             }
             blocks.append(Block(channel: .name(name), samples: .value(value)))
         }
@@ -103,9 +103,9 @@ public enum DeviceJSON {
     private static func time(magnitude number: Double) throws(Rejection) -> Timestamp {
         let nanosecondsInUnit = Double(nanosecondsInUnit(of: number.magnitude))
         guard let microseconds = Int64(exactly: (number * nanosecondsInUnit / 1000).rounded()),
-            case let (nanoseconds, overflow) = microseconds.multipliedReportingOverflow(by: 1000), !overflow
+            microseconds.magnitude < UInt64(Int64.max / 1000)
         else { throw Rejection(.invalidFrame, "a time that can't be represented: \(number)") }
-        return Timestamp(unixNanoseconds: nanoseconds)
+        return Timestamp(unixNanoseconds: microseconds * 1000)
     }
 }
 

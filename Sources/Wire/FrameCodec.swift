@@ -44,7 +44,8 @@ public enum FrameCodec {
             throw Rejection(.newerSchema, "schema \(schema), this release knows \(Frame.schema)")
         }
         let position = FramePosition(
-            boot: try signed(unsafe message.boot_id, "boot_id"), sequence: try signed(unsafe message.sequence, "sequence"))
+            boot: try signed(unsafe message.boot_id, "boot_id"),
+            sequence: try signed(unsafe message.sequence, "sequence"))
         var frame = Frame(
             position: position, start: timestamp(unsafe message.start_unix_ns),
             rate: SampleRate(hertz: unsafe message.sample_rate_hz), blocks: [])

@@ -75,16 +75,17 @@ struct PackingArena: ~Copyable {
     mutating func pointers<Element>(
         _ elements: [UnsafeMutablePointer<Element>]
     ) -> UnsafeMutablePointer<UnsafeMutablePointer<Element>?> {
-        let list = unsafe UnsafeMutablePointer<UnsafeMutablePointer<Element>?>.allocate(capacity: max(1, elements.count))
-        for unsafe (index, element) in unsafe elements.enumerated() {
-            unsafe (list + index).initialize(to: element)
+        let list = unsafe UnsafeMutablePointer<UnsafeMutablePointer<Element>?>.allocate(
+            capacity: max(1, elements.count))
+        for index in unsafe elements.indices {
+            unsafe (list + index).initialize(to: elements[index])
         }
         unsafe parts.append(UnsafeMutableRawPointer(list))
         return unsafe list
     }
 
     deinit {
-        for unsafe part in unsafe parts { unsafe part.deallocate() }
+        for index in unsafe parts.indices { unsafe parts[index].deallocate() }
     }
 }
 

@@ -1,7 +1,7 @@
 import Foundation
 import Store
-import Testing
 import TestSupport
+import Testing
 
 extension EndToEnd {
     /// Bytes from outside never stop anything: stored, or put into quarantine with a reason, or refused by the broker.

@@ -102,7 +102,8 @@ extension EndToEnd {
 
         /// One clear line that names what was tried, without the secret.
         @Test(arguments: [
-            ("AMQP_URL", "amqp://iot:topsecret@127.0.0.1:1/"), ("AMQP_URL", "amqp://iot:topsecret@no-such-host.invalid/"),
+            ("AMQP_URL", "amqp://iot:topsecret@127.0.0.1:1/"),
+            ("AMQP_URL", "amqp://iot:topsecret@no-such-host.invalid/"),
             ("DATABASE_URL", "postgresql://iot:topsecret@127.0.0.1:1/iot"),
             ("DATABASE_URL", "postgresql://iot:topsecret@no-such-host.invalid/iot"),
         ])
@@ -174,7 +175,8 @@ extension EndToEnd {
                     "iotctl", ["set", "c-0001", "limits.temperature.high=-40", "limits.temperature.hysteresis=1"])
                 #expect(set.status == 0, "\(set.errors)")
                 try await eventually("the alarm is on") {
-                    try await system.number("SELECT count(*) FROM alarm WHERE cleared_at IS NULL AND raised_at IS NOT NULL") == 1
+                    try await system.number(
+                        "SELECT count(*) FROM alarm WHERE cleared_at IS NULL AND raised_at IS NOT NULL") == 1
                 }
                 // A restart of the ingester neither raises it again nor forgets it.
                 try await services["i1"].stop()

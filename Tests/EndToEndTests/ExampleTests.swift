@@ -92,7 +92,8 @@ extension EndToEnd {
                 TestServers.root.appending(path: "scripts/servers").path, ["status", instance])
             #expect(status.status == 3, "\(status.output)")
             let folder = TestServers.root.appending(path: ".build/\(instance)").path
-            let processes = try await Program.run("/bin/sh", ["-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c '\(folder)/'"])
+            let processes = try await Program.run(
+                "/bin/sh", ["-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c '\(folder)/'"])
             #expect(processes.output == "0\n")
             for folder in [".build/\(instance)", ".build/servers/\(instance)"] {
                 try FileManager.default.removeItem(at: TestServers.root.appending(path: folder))

@@ -1,7 +1,7 @@
 import Foundation
 import Store
-import Testing
 import TestSupport
+import Testing
 
 extension EndToEnd {
     /// Whatever breaks in mid-stream: afterwards nothing is missing and nothing is there twice.
@@ -90,8 +90,8 @@ extension EndToEnd {
                 let result = try await simulator.end()
                 let report = try SimulatorReport(result)
                 #expect(result.status == 1)
-                #expect(report.dropped_frames > 0)
-                #expect(report.confirmed_frames == 0)
+                #expect(report.droppedFrames > 0)
+                #expect(report.confirmedFrames == 0)
                 #expect(!result.errors.contains("nothing@"))
             }
         }
@@ -104,8 +104,10 @@ extension EndToEnd {
                 let simulators = try transports.map { transport in
                     try system.start(
                         "sensor-simulator",
-                        ["--kind", "vibration:1000x5", "--kind", "climatex3", "--for", "\(seconds)s",
-                         "--transport", transport, "--serial-prefix", transport], log: transport)
+                        [
+                            "--kind", "vibration:1000x5", "--kind", "climatex3", "--for", "\(seconds)s",
+                            "--transport", transport, "--serial-prefix", transport,
+                        ], log: transport)
                 }
                 try await eventually("the stream flows") {
                     try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") >= 40
@@ -118,8 +120,8 @@ extension EndToEnd {
                     reports.append(try SimulatorReport(result))
                 }
                 for report in reports {
-                    #expect(report.confirmed_frames == report.frames)
-                    #expect(report.dropped_frames == 0)
+                    #expect(report.confirmedFrames == report.frames)
+                    #expect(report.droppedFrames == 0)
                 }
                 try await system.expectExactlyOnce(reports)
             }

@@ -1,7 +1,7 @@
 import Foundation
 import Store
-import Testing
 import TestSupport
+import Testing
 
 extension EndToEnd {
     /// From the sensor's sample to the hypertable's row, in fair weather.
@@ -16,8 +16,10 @@ extension EndToEnd {
                     ["--sensors", "8", "--replay", recording.path, "--for", "4s", "--serial-prefix", "m"])
                 let amqp = try system.start(
                     "sensor-simulator",
-                    ["--kind", "vibration:1000x2", "--counts", "--transport", "amqp", "--for", "4s",
-                     "--serial-prefix", "a"])
+                    [
+                        "--kind", "vibration:1000x2", "--counts", "--transport", "amqp", "--for", "4s",
+                        "--serial-prefix", "a",
+                    ])
                 let reports = [try SimulatorReport(await mqtt.end()), try SimulatorReport(await amqp.end())]
                 try await system.expectExactlyOnce(reports)
 

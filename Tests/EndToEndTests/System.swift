@@ -1,7 +1,7 @@
 import Foundation
 import Store
-import Testing
 import TestSupport
+import Testing
 
 /// The tests of the five programs as processes run one after another: some of them stop the servers.
 @Suite(.serialized, .enabled(if: TestServers.areThere, "make test starts the servers"), .timeLimit(.minutes(5)))
@@ -63,33 +63,35 @@ struct Services {
 struct SimulatorReport: Decodable {
     struct Sensor: Decodable {
         var serial: String
-        var boot_id: Int64
+        var bootId: Int64
         var frames: Int64
         var samples: Int64
-        var confirmed_frames: Int64
-        var dropped_frames: Int64
+        var confirmedFrames: Int64
+        var droppedFrames: Int64
     }
 
     var frames: Int64
     var samples: Int64
-    var confirmed_frames: Int64
-    var confirmed_samples: Int64
-    var dropped_frames: Int64
-    var given_up_frames: Int64
+    var confirmedFrames: Int64
+    var confirmedSamples: Int64
+    var droppedFrames: Int64
+    var givenUpFrames: Int64
     var sensors: [Sensor]
 
     init(_ result: Program.Result) throws {
         guard let data = result.output.data(using: .utf8), !data.isEmpty else {
             throw TestServers.Trouble("no report: \(result.errors.suffix(2000))")
         }
-        self = try JSONDecoder().decode(SimulatorReport.self, from: data)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        self = try decoder.decode(SimulatorReport.self, from: data)
     }
 }
 
 extension TestSystem {
     /// Waits until as many frames are stored as the simulator got confirms for, and compares frame by frame.
     func expectExactlyOnce(_ reports: [SimulatorReport], within deadline: Duration = .seconds(60)) async throws {
-        let wanted = reports.reduce(0) { $0 + $1.confirmed_frames }
+        let wanted = reports.reduce(0) { $0 + $1.confirmedFrames }
         try await eventually("\(wanted) frames stored", within: deadline) {
             try await number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") >= wanted
         }
@@ -100,7 +102,7 @@ extension TestSystem {
                        coalesce(max(sequence) + 1, 0) AS next,
                        count(*) - count(DISTINCT (channel, sequence, "time", time_ns)) AS twice
                   FROM measurement m JOIN sensor USING (sensor_id) WHERE serial = $1 AND m.boot_id = $2
-                """, [.text(sensor.serial), .integer(sensor.boot_id)])
+                """, [.text(sensor.serial), .integer(sensor.bootId)])
             let row = try #require(rows.first)
             #expect(row.integer("frames") == sensor.frames, "missing frames of \(sensor.serial)")
             #expect(row.integer("samples") == sensor.samples, "samples of \(sensor.serial)")

@@ -22,7 +22,9 @@ public final class Program: Sendable {
     /// Makes sure that it still runs.
     /// - Throws: `Ended`.
     public func expectRunning() throws {
-        if !isRunning { throw Ended(description: "process \(pid) has ended: \(errors.suffix(1000))\(output.suffix(1000))") }
+        if !isRunning {
+            throw Ended(description: "process \(pid) has ended: \(errors.suffix(1000))\(output.suffix(1000))")
+        }
     }
 
     private let process: Mutex<Process>
