@@ -88,12 +88,12 @@ let package = Package(
 
         .testTarget(name: "SensorsTests", dependencies: ["Sensors"], swiftSettings: strict),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Sensors"], swiftSettings: strict),
-        .testTarget(name: "WireTests", dependencies: ["Wire", "Sensors"], swiftSettings: strict),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "Sensors"], exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Sensors"], swiftSettings: strict),
         .testTarget(name: "DeviceTests", dependencies: ["Device", "ClientThread"], swiftSettings: strict),
         .testTarget(
             name: "PipelinesTests",
-            dependencies: ["Pipelines", "Telemetry", "Broker", "Wire", "Sensors", yaml], swiftSettings: strict),
+            dependencies: ["Pipelines", "Simulation", "Telemetry", "Broker", "Wire", "Sensors", yaml], swiftSettings: strict),
         .testTarget(name: "BrokerTests", dependencies: ["Broker", "ClientThread"], swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Pipelines", "Store"], path: "Tests/TestSupport",

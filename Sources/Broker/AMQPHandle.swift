@@ -66,7 +66,12 @@ struct AMQPHandle: ~Copyable {
     deinit { unsafe amqp_destroy_connection(state) }
 
     /// Says good-bye; what was published before it is sent first.
-    func close() { _ = unsafe amqp_connection_close(state, AMQP_REPLY_SUCCESS) }
+    /// A broker that blocks publishers does not read the good-bye: it is not waited for any longer than that.
+    func close() {
+        var patience = timeval(tv_sec: 2, tv_usec: 0)
+        unsafe amqp_set_rpc_timeout(state, &patience)
+        _ = unsafe amqp_connection_close(state, AMQP_REPLY_SUCCESS)
+    }
 
     /// The socket, for poll(2).
     var descriptor: Int32 { unsafe amqp_get_sockfd(state) }

@@ -15,6 +15,9 @@ public actor BrokerConnection {
 
     /// Publishes that may wait for confirms; above it `publish` waits before it sends more.
     public static let inFlightMax = 4096
+    /// Bytes that may wait for confirms, or one message: what the sockets' buffers take even if the broker, over an alarm,
+    /// has stopped reading. A send that blocks would stop everything on this thread.
+    public static let inFlightBytesMax = 1 << 20
     private static let heartbeatSeconds: Int32 = 20
     private static let publishChannel: UInt16 = 1
     /// Frames handled before jobs get their turn.
@@ -30,6 +33,7 @@ public actor BrokerConnection {
 
     private struct Batch {
         var outcomes: [PublishOutcome?]
+        var sizes: [Int]
         var left: Int
         var waiter: CheckedContinuation<Void, Never>?
     }
@@ -43,6 +47,7 @@ public actor BrokerConnection {
     private var batches: [Int: Batch] = [:]
     private var confirms = ConfirmTable()
     private var confirmsSelected = false
+    private var inFlightBytes = 0
     private var room: [CheckedContinuation<Void, Never>] = []
     private var nextChannel: UInt16 = 2
     private var nextBatchNumber = 0
@@ -144,10 +149,12 @@ public actor BrokerConnection {
         }
         let number = nextBatchNumber
         nextBatchNumber += 1
-        batches[number] = Batch(outcomes: Array(repeating: nil, count: messages.count), left: messages.count)
+        batches[number] = Batch(
+            outcomes: Array(repeating: nil, count: messages.count), sizes: Array(repeating: 0, count: messages.count),
+            left: messages.count)
         defer { batches[number] = nil }
         for (position, message) in messages.enumerated() {
-            try await waitForRoom()
+            try await waitForRoom(bytes: message.body.count)
             try send(message, ConfirmTable.Place(batch: number, position: position))
         }
         while let batch = batches[number], batch.left > 0 {
@@ -163,11 +170,16 @@ public actor BrokerConnection {
             return
         }
         let tag = confirms.add(place)
+        batches[place.batch]?.sizes[place.position] = message.body.count
+        inFlightBytes += message.body.count
         try call { handle throws(BrokerError) in try handle.publish(message, tag: tag, Self.publishChannel) }
     }
 
-    private func waitForRoom() async throws {
-        while failure == nil, blockedReason != nil || confirms.count >= Self.inFlightMax {
+    private func waitForRoom(bytes: Int) async throws {
+        while failure == nil,
+            blockedReason != nil || confirms.count >= Self.inFlightMax
+                || inFlightBytes > 0 && inFlightBytes + bytes > Self.inFlightBytesMax
+        {
             await withCheckedContinuation { room.append($0) }
         }
         if let failure { throw failure }
@@ -175,6 +187,7 @@ public actor BrokerConnection {
 
     private func settle(_ settled: ConfirmTable.Settled) {
         let number = settled.place.batch
+        inFlightBytes -= batches[number]?.sizes[settled.place.position] ?? 0
         batches[number]?.outcomes[settled.place.position] = settled.outcome
         batches[number]?.left -= 1
         guard batches[number]?.left == 0 else { return }
@@ -352,7 +365,8 @@ public actor BrokerConnection {
             blockedReason = nil
             letIn()
         case .cancelled(let channel):
-            inboxes[channel]?.failure = .cancelled(queue: inboxes[channel]?.options.queue ?? "?")
+            let queue = inboxes[channel]?.options.queue ?? "?"
+            inboxes[channel]?.failure = .cancelled(queue: queue)
             wake(channel)
         case .channelClosed(let channel, let code, let text):
             fail(.lost("channel \(channel) closed by the broker: \(code) \(text)"))

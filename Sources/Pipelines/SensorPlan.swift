@@ -78,11 +78,18 @@ public struct SensorPlan: Sendable {
             configuration.rate = kind.1
             return configuration
         }
+        // Files of one name in two folders are two sensors: one serial twice would be one MQTT client twice.
+        var taken = Set(simulated.map(\.serial.text))
         return try simulated
             + recordings.enumerated().map { index, path in
-                let stem = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-                return try configuration(
-                    "\(prefix)-\(Self.sanitized(stem))", .recording(try recording(path)), simulated.count + index)
+                let stem = Self.sanitized(URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent)
+                var name = "\(prefix)-\(stem)"
+                var number = 2
+                while !taken.insert(name).inserted {
+                    name = "\(prefix)-\(stem)-\(number)"
+                    number += 1
+                }
+                return try configuration(name, .recording(try recording(path)), simulated.count + index)
             }
     }
 

@@ -67,7 +67,7 @@ extension Frame {
                 throw Rejection(.invalidFrame, "channel \(block.channel) twice")
             }
             if case .counts(_, let scale, let offset) = block.samples {
-                guard scale.isFinite, offset.isFinite else {
+                guard (offset + scale * 32_768).isFinite, (offset - scale * 32_768).isFinite else {
                     throw Rejection(.invalidFrame, "scale or offset not finite")
                 }
             }

@@ -22,12 +22,14 @@ public struct SampleRate: Hashable, Sendable, CustomStringConvertible {
         let seconds = Int64(exactly: wholeSeconds) ?? .max
         let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         if overflow { return .max }
-        return nanoseconds.addingReportingOverflow(Int64((samplesLeft / hertz * 1e9).rounded())).partialValue
+        let sum = nanoseconds.addingReportingOverflow(Int64((samplesLeft / hertz * 1e9).rounded()))
+        return sum.overflow ? .max : sum.partialValue
     }
 
     /// The index of the first sample that is taken later than `nanoseconds` after sample 0.
     public func samples(within nanoseconds: Int64) -> Int64 {
         guard nanoseconds >= 0 else { return 0 }
+        guard nanoseconds < .max else { return .max }
         let estimate = Double(nanoseconds) / 1e9 * hertz
         var index = estimate >= 9.0e18 ? Int64.max : Int64(estimate)
         while index > 0, self.nanoseconds(toSample: index) > nanoseconds { index -= 1 }

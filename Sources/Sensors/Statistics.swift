@@ -49,8 +49,8 @@ public struct SampleStatistics: Sendable, Equatable {
         self.init(count: count, min: Double(low), max: Double(high), sum: sum, squares: squares)
     }
 
-    /// Integer sums are exact (65,536 samples of 16 bits fit in 64), so only the last step rounds:
-    /// the mean of (offset + scale c)² is offset² + 2 offset scale mean(c) + scale² mean(c²).
+    /// Integer sums are exact, and so is n² times the variance of the counts (65,536 samples of 16 bits fit in 64), so
+    /// a large offset that cancels leaves no noise: the mean of squares is the mean squared plus scale² var(c).
     private init(counts: [Int16], scale: Double, offset: Double) {
         var low = Int16.max
         var high = Int16.min
@@ -65,12 +65,12 @@ public struct SampleStatistics: Sendable, Equatable {
         let ends = [offset + scale * Double(low), offset + scale * Double(high)]
         guard !counts.isEmpty, let smallest = ends.min(), let largest = ends.max() else { return }
         let n = Double(counts.count)
-        let meanSquare =
-            offset * offset + 2 * offset * scale * (Double(sum) / n) + scale * scale * (Double(squares) / n)
+        let center = offset + scale * (Double(sum) / n)
+        let spread = Double(Int64(counts.count) &* squares &- sum &* sum).squareRoot() / n * scale
         finiteCount = counts.count
         min = smallest
         max = largest
-        mean = offset + scale * (Double(sum) / n)
-        rms = Swift.max(0, meanSquare).squareRoot()
+        mean = center
+        rms = spread == 0 ? abs(center) : (center * center + spread * spread).squareRoot()
     }
 }

@@ -15,9 +15,7 @@ public struct Timestamp: Hashable, Sendable, Comparable {
     }
 
     /// Whole microseconds since 1970, rounded down: what a PostgreSQL `timestamptz` can hold.
-    public var unixMicroseconds: Int64 {
-        (unixNanoseconds - Int64(nanosecondsBelowMicrosecond)) / 1000
-    }
+    public var unixMicroseconds: Int64 { unixNanoseconds.flooredDivision(by: 1000).quotient }
 
     /// The 0–999 nanoseconds that `unixMicroseconds` leaves out.
     public var nanosecondsBelowMicrosecond: Int16 {
@@ -37,7 +35,8 @@ public struct Timestamp: Hashable, Sendable, Comparable {
     /// The moment `seconds` later, stopping at the ends of the range.
     public func advanced(bySeconds seconds: Int64) -> Timestamp {
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        return advanced(byNanoseconds: overflow ? (seconds < 0 ? .min : .max) : product)
+        if overflow { return Timestamp(unixNanoseconds: seconds < 0 ? .min : .max) }
+        return advanced(byNanoseconds: product)
     }
 
     /// Nanoseconds from `earlier` to here, stopping at the ends of `Int64`.

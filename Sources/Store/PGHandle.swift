@@ -1,4 +1,5 @@
 internal import CPostgres
+internal import Glibc
 
 /// The one owner of a libpq connection. Everything of C that this target touches is in this file.
 ///
@@ -11,6 +12,9 @@ struct PGHandle: ~Copyable {
     /// Connects, within 10 s.
     /// - Parameter url: a connection URI or string of libpq; its password is never part of an error.
     init(url: String, applicationName: String) throws(StoreError) {
+        guard Self.isReadable(url) else {
+            throw .refused("the database's URL can't be read: postgresql://user:password@host:port/database")
+        }
         let settings = [
             ("dbname", url), ("fallback_application_name", applicationName), ("connect_timeout", "10"),
             ("client_encoding", "UTF8"), ("keepalives_idle", "10"), ("keepalives_interval", "5"),
@@ -27,6 +31,23 @@ struct PGHandle: ~Copyable {
     }
 
     deinit { unsafe PQfinish(connection) }
+
+    /// Whether libpq understands the URL. What it says of one that it doesn't quotes it, password and all; and what is no
+    /// URL at all it takes for the name of a database.
+    private static func isReadable(_ url: String) -> Bool {
+        var message: UnsafeMutablePointer<CChar>?
+        let options = unsafe PQconninfoParse(url, &message)
+        unsafe PQfreemem(message)
+        guard let options = unsafe options else { return false }
+        defer { unsafe PQconninfoFree(options) }
+        var option = unsafe options
+        while let keyword = unsafe option.pointee.keyword {
+            // An @ in the password that is not written %40 makes its end a part of the host.
+            if unsafe strcmp(keyword, "host") == 0, unsafe string(option.pointee.val).contains("@") { return false }
+            unsafe option += 1
+        }
+        return true
+    }
 
     private static func connect(_ settings: [(String, String)]) -> OpaquePointer? {
         unsafe withCStrings(settings.map { Array($0.0.utf8CString) }) { names in

@@ -98,7 +98,13 @@ extension StoreConnection {
             SELECT $1, a.channel,
                    CASE WHEN a.name = '' OR a.k > 1 OR EXISTS (SELECT 1 FROM channel o WHERE o.sensor_id = $1
                              AND o.name = a.name AND o.channel <> a.channel)
-                        THEN a.name || '#' || a.channel ELSE a.name END, a.quantity, a.unit
+                        THEN (SELECT t.name FROM generate_series(0, 64) AS g(i), LATERAL (
+                                  SELECT a.name || '#' || a.channel || CASE g.i WHEN 0 THEN '' ELSE '#' || g.i END
+                              ) AS t(name)
+                               WHERE t.name <> ALL ($3::text[]) AND NOT EXISTS (SELECT 1 FROM channel o
+                                     WHERE o.sensor_id = $1 AND o.name = t.name AND o.channel <> a.channel)
+                               ORDER BY g.i LIMIT 1)
+                        ELSE a.name END, a.quantity, a.unit
               FROM (SELECT DISTINCT ON (channel) *, row_number() OVER (PARTITION BY name ORDER BY channel) AS k
                       FROM unnest($2::smallint[], $3::text[], $4::text[], $5::text[])
                         AS u(channel, name, quantity, unit)
@@ -176,7 +182,11 @@ extension StoreConnection {
                     $6, 'queued', $7, $8)
             ON CONFLICT (command_id) DO UPDATE
             SET name = EXCLUDED.name, arguments = EXCLUDED.arguments, issuer = EXCLUDED.issuer,
-                issued_at = EXCLUDED.issued_at, expires_at = EXCLUDED.expires_at
+                issued_at = EXCLUDED.issued_at, expires_at = EXCLUDED.expires_at, serial = EXCLUDED.serial,
+                state = CASE c.serial WHEN EXCLUDED.serial THEN c.state ELSE EXCLUDED.state END,
+                reason = CASE c.serial WHEN EXCLUDED.serial THEN c.reason ELSE '' END,
+                delivered_at = CASE c.serial WHEN EXCLUDED.serial THEN c.delivered_at END,
+                finished_at = CASE c.serial WHEN EXCLUDED.serial THEN c.finished_at END
             WHERE c.name = ''
             """,
             [

@@ -220,7 +220,7 @@ public enum LogLineCodec {
             guard !text.isEmpty else { throw Rejection(.undecodable, "a LogLine without text") }
             return unsafe LogLine(
                 at: timestamp(message.at_unix_ns),
-                level: LogLine.Level(rawValue: Int16(truncatingIfNeeded: message.level.rawValue)) ?? .info,
+                level: Int16(exactly: message.level.rawValue).flatMap(LogLine.Level.init(rawValue:)) ?? .info,
                 text: text, boot: try signed(message.boot_id, "boot_id"))
         }
     }

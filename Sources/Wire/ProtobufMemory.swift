@@ -94,7 +94,10 @@ func text(_ pointer: UnsafeMutablePointer<CChar>?, limit: Int) -> String {
     guard let pointer = unsafe pointer else { return "" }
     let whole = unsafe String(cString: pointer)
     guard whole.utf8.count > limit else { return whole }
-    return String(decoding: whole.utf8.prefix(limit), as: UTF8.self)
+    // A character that the limit would cut is left out: its rest would become U+FFFD, and longer than the limit.
+    var end = whole.utf8.index(whole.utf8.startIndex, offsetBy: limit)
+    while whole.utf8[end] & 0xC0 == 0x80 { end = whole.utf8.index(before: end) }
+    return String(whole[..<end])
 }
 
 /// A number that SQL can hold.

@@ -85,6 +85,12 @@ import Testing
         #expect(!text.contains("s3cret"))
     }
 
+    @Test(arguments: ["host=db password=s3cret", "mysql://u:s3cret@db/iot", "s3cret"])
+    func aWrongDatabaseURLIsNamedWithoutTheSecret(url: String) throws {
+        let text = try #require(fault(["DATABASE_URL": url]))
+        #expect(text == "DATABASE_URL is not a URL like postgresql://user:password@host:port/database")
+    }
+
     @Test func aWrongFileKeepsItsSecretToo() throws {
         try withFile("s3cret") { path in
             let text = try #require(fault(["MQTT_URL_FILE": path]))

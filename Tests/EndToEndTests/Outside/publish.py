@@ -2,6 +2,7 @@
 
 Prints, as JSON, what the test needs to know. URLs come from AMQP_URL and MQTT_URL.
 """
+import importlib
 import json
 import os
 import pathlib
@@ -19,16 +20,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 EXCHANGE = "sensor_streaming"
 
 
-def messages():
-    """The Python code of proto/, by the official compiler."""
-    target = tempfile.mkdtemp()
-    subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={target}", "measurement.proto"], check=True)
-    sys.path.insert(0, target)
-    import measurement_pb2
-    return measurement_pb2
+def compiled(name):
+    """A module of proto/, by the official compiler."""
+    with tempfile.TemporaryDirectory() as target:
+        subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={target}", f"{name}.proto"], check=True)
+        sys.path.insert(0, target)
+        return importlib.import_module(f"{name}_pb2")
 
 
-WIRE = messages()
+WIRE = compiled("measurement")
 
 
 def frame(sequence, values, start=None, **changes):
@@ -133,6 +133,48 @@ def junk(amqp):
     return {}
 
 
+def burst(amqp):
+    """Straight into one stream, without confirms: so a chunk of the stream holds thousands."""
+    channel = amqp.connection.channel()
+    for _ in range(10_000):
+        channel.basic_publish("", "measurements.1", b"\xff")
+    amqp.publish("sensor_first.data", b"\xff")
+    channel.queue_declare("measurements.1", passive=True)  # an answer, so all before it have arrived
+    return {}
+
+
+def one(amqp):
+    amqp.channel.basic_publish("", "measurements.0", b"\xff")
+    amqp.publish("sensor_last.data", b"\xff")
+    return {}
+
+
+def hostile(amqp):
+    key, top = "sensor_hostile.data", 2**63 - 1
+    amqp.publish(key, frame(top, [1.0]))                                     # no successor
+    amqp.publish(key, frame(2**64 - 1, [1.0]))                               # no bigint
+    amqp.publish(key, frame(0, [1.0, 2.0], sample_rate_hz=1e-6))             # spans more than a day
+    amqp.publish(key, frame(1, [1.0], boot_id=top, start=top))
+    amqp.publish(key, frame(2, [1.0], boot_id=top, start=-top))
+    amqp.publish(key, frame(3, [1.0, 2.0], boot_id=top, sample_rate_hz=1e9))
+    amqp.publish(key, frame(top - 1, [1.0], boot_id=5))
+    return {}
+
+
+def logs(amqp):
+    line_type = compiled("log").LogLine
+    for number in range(9):
+        line = line_type(at_unix_ns=time.time_ns(), level=2, text=f"line {number}", boot_id=1)
+        amqp.publish("sensor_writer.logs", line.SerializeToString())
+    return {}
+
+
+def poisoned_logs(amqp):
+    logs(amqp)
+    amqp.publish("sensor_writer.logs", b"\xff\xff")
+    return {}
+
+
 def device_json(_):
     client = mqtt()
     client.loop_start()
@@ -151,5 +193,8 @@ def device_json(_):
 
 
 if __name__ == "__main__":
-    verbs = {"rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "junk": junk, "json": device_json}
+    verbs = {
+        "rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "junk": junk, "json": device_json,
+        "burst": burst, "one": one, "hostile": hostile, "logs": logs, "poisoned-logs": poisoned_logs,
+    }
     print(json.dumps(verbs[sys.argv[1]](AMQP())))

@@ -1,0 +1,110 @@
+import Sensors
+import Testing
+
+@Suite struct LeasePlanTests {
+    /// A table of leases as the database keeps it: a partition is taken only while nobody holds it.
+    private struct Table {
+        var partitions: [LeasePlan.Partition]
+        var replicas: Set<String>
+
+        func plan(_ replica: String) -> LeasePlan {
+            LeasePlan(me: replica, replicas: replicas, partitions: partitions)
+        }
+
+        /// Everybody plans on what they all saw, then acts in `order`; the table arbitrates.
+        mutating func round(_ order: [String]) {
+            let plans = order.map { ($0, plan($0)) }
+            for (replica, plan) in plans {
+                for index in partitions.indices {
+                    let partition = partitions[index]
+                    if plan.take.contains(partition.stream), partition.owner == nil {
+                        partitions[index].owner = replica
+                    }
+                    if plan.giveBack.contains(partition.stream), partition.owner == replica {
+                        partitions[index].owner = nil
+                    }
+                }
+            }
+        }
+
+        mutating func leave(_ replica: String) {
+            replicas.remove(replica)
+            for index in partitions.indices where partitions[index].owner == replica { partitions[index].owner = nil }
+        }
+
+        func held(_ replica: String) -> Int { partitions.count { $0.owner == replica } }
+
+        var share: Int { (partitions.count + replicas.count - 1) / max(1, replicas.count) }
+
+        var isSettled: Bool {
+            partitions.allSatisfy { $0.owner != nil } && replicas.allSatisfy { held($0) <= share }
+        }
+    }
+
+    private func table(_ partitions: Int, _ replicas: Int) -> Table {
+        Table(
+            partitions: (0..<partitions).map { LeasePlan.Partition(stream: "measurements.\($0)", owner: nil) },
+            replicas: Set((0..<replicas).map { "replica-\($0)" }))
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5, 8, 16], [1, 2, 3, 4, 5, 9, 20])
+    func theLivingShareEvenly(partitions: Int, replicas: Int) {
+        var random = Seeded(UInt64(partitions * 100 + replicas))
+        var table = table(partitions, replicas)
+        var rounds = 0
+        while !table.isSettled, rounds < 100 {
+            table.round(table.replicas.sorted().shuffled(using: &random))
+            rounds += 1
+        }
+        // At worst one replica wins in each round.
+        #expect(table.isSettled && rounds <= max(2, min(partitions, replicas)), "\(rounds) rounds")
+        let before = table.partitions
+        table.round(table.replicas.sorted())
+        #expect(table.partitions == before)
+    }
+
+    @Test(arguments: 0..<50)
+    func joinsAndLeavesSettleAgain(round: UInt64) {
+        var random = Seeded(round)
+        var table = table(Int.random(in: 1...12, using: &random), Int.random(in: 1...5, using: &random))
+        var names = table.replicas.count
+        for _ in 0..<10 {
+            if table.replicas.count > 1, Bool.random(using: &random) {
+                table.leave(table.replicas.sorted().randomElement(using: &random) ?? "")
+            } else {
+                table.replicas.insert("replica-\(names)")
+                names += 1
+            }
+            var rounds = 0
+            while !table.isSettled, rounds < 100 {
+                table.round(table.replicas.sorted().shuffled(using: &random))
+                rounds += 1
+            }
+            #expect(table.isSettled && rounds <= table.partitions.count + 1, "\(rounds) rounds, \(table)")
+        }
+    }
+
+    @Test func nobodyTakesWhatSomebodyHolds() {
+        var table = table(6, 2)
+        for index in 0..<5 { table.partitions[index].owner = "replica-0" }
+        #expect(table.plan("replica-1").take == ["measurements.5"])
+        #expect(table.plan("replica-0").giveBack == ["measurements.3", "measurements.4"])
+        #expect(table.plan("replica-0").take.isEmpty && table.plan("replica-1").giveBack.isEmpty)
+    }
+
+    @Test func anUnevenShareIsNotMovedForTheSakeOfOne() {
+        var table = table(4, 3)
+        for (index, owner) in ["replica-0", "replica-0", "replica-1", "replica-1"].enumerated() {
+            table.partitions[index].owner = owner
+        }
+        for replica in table.replicas {
+            #expect(table.plan(replica).giveBack.isEmpty && table.plan(replica).take.isEmpty)
+        }
+    }
+
+    @Test func aReplicaThatIsGoneFromTheListDoesNotTrap() {
+        let plan = LeasePlan(me: "a", replicas: [], partitions: [LeasePlan.Partition(stream: "s", owner: nil)])
+        #expect(plan.take == ["s"])
+        #expect(LeasePlan(me: "a", replicas: ["a"], partitions: []).take.isEmpty)
+    }
+}
