@@ -88,19 +88,22 @@ let package = Package(
 
         .testTarget(name: "SensorsTests", dependencies: ["Sensors"], swiftSettings: strict),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Sensors"], swiftSettings: strict),
-        .testTarget(name: "WireTests", dependencies: ["Wire", "Sensors"], exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "WireTests", dependencies: ["Wire", "Sensors"], exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Sensors"], swiftSettings: strict),
         .testTarget(name: "DeviceTests", dependencies: ["Device", "ClientThread"], swiftSettings: strict),
         .testTarget(
             name: "PipelinesTests",
-            dependencies: ["Pipelines", "Simulation", "Telemetry", "Broker", "Wire", "Sensors", yaml], swiftSettings: strict),
+            dependencies: ["Pipelines", "Simulation", "Telemetry", "Broker", "Wire", "Sensors", yaml],
+            swiftSettings: strict),
         .testTarget(name: "BrokerTests", dependencies: ["Broker", "ClientThread"], swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Pipelines", "Store"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["TestSupport", "Broker", "Store", "Wire", "Sensors", "Pipelines"], swiftSettings: strict),
+            dependencies: ["TestSupport", "Broker", "Device", "Store", "Wire", "Sensors", "Pipelines"],
+            swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

@@ -122,12 +122,13 @@ extension EndToEnd {
                     try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") > 5
                 }
                 let begin = ContinuousClock.now
+                let ingester = try services["i1"].pid
                 try await system.store.transaction { session in
                     try session.execute("LOCK TABLE sensor_boot IN ACCESS EXCLUSIVE MODE")
                     // Long enough for a batch to wait for the lock, and for the signal to find it waiting.
-                    try session.query("SELECT pg_sleep(1)")
-                    kill(try services["i1"].pid, SIGTERM)
-                    try session.query("SELECT pg_sleep(7)")
+                    _ = try session.query("SELECT pg_sleep(1)")
+                    _ = kill(ingester, SIGTERM)
+                    _ = try session.query("SELECT pg_sleep(7)")
                 }
                 _ = try await services["i1"].end(within: .seconds(1))
                 #expect(begin.duration(to: .now) < .seconds(12))
