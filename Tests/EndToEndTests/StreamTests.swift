@@ -97,6 +97,23 @@ extension EndToEnd {
             }
         }
 
+        /// lessons §1.8: what is counted for each sensor is in SQL; the labels of figures are from small fixed sets.
+        @Test func figuresNameNoSensor() async throws {
+            try await Services.with(replicas: 1) { services in
+                let system = services.system
+                let simulator = try await system.run(
+                    "sensor-simulator", ["--kind", "vibration:1000x3", "--frames", "7", "--serial-prefix", "named"])
+                let report = try SimulatorReport(simulator)
+                #expect(report.sensors.map(\.frames) == [7, 7, 7])
+                try await system.expectExactlyOnce([report])
+                for name in ["i1", "sensor-registry", "logs-ingester"] {
+                    let page = try #require(await TestServers.get(try await services[name].http() + "/metrics"))
+                    #expect(page.status == 200 && page.body.contains("# TYPE"))
+                    #expect(!page.body.contains("named-"))
+                }
+            }
+        }
+
         /// lessons §1.1, §1.9: SIGTERM drains and ends within 5 s, and nothing is stored again at the next start.
         @Test func aRestartResumesWhereItStopped() async throws {
             try await Services.with(replicas: 1) { services in
