@@ -72,6 +72,9 @@ private actor Simulator {
     private static let napMax: Duration = .milliseconds(20)
     /// Messages handed to the link at a time.
     private static let sendMax = 2000
+    /// At how many disconnects a message may be under way on a connection that many sensors share: a broker that comes
+    /// back breaks it several times, and hardly any of the thousands under way can be what it breaks for.
+    private static let sharedDisconnectsMax = 1000
     /// How long the end may wait for confirms: in the ordinary course, and after SIGTERM.
     private static let drainMax: (ordinary: Duration, terminated: Duration) = (.seconds(120), .milliseconds(4500))
 
@@ -107,7 +110,9 @@ private actor Simulator {
         reports = sensors.map { SimulationReport.Sensor(serial: $0.serial, boot: $0.boot) }
         outbox = Outbox(
             lanes: isOneLane ? 1 : sensors.count,
-            limits: OutboxLimits(bytesMax: plan.outboxBytesMax, windowMax: isOneLane ? Self.sendMax : 32))
+            limits: OutboxLimits(
+                bytesMax: plan.outboxBytesMax, windowMax: isOneLane ? Self.sendMax : 32,
+                disconnectsMax: isOneLane ? Self.sharedDisconnectsMax : 3))
     }
 
     /// Runs until the plan is done or the task is cancelled, and then until every confirm is there.
@@ -205,7 +210,7 @@ private actor Simulator {
         for loss in outbox.takeLosses() {
             reports[loss.sensor].lost(loss)
             sensors[loss.sensor].dropped(frames: loss.frames)
-            let why = loss.cause == .overflow ? "the outbox is full" : "given up after three disconnects"
+            let why = loss.cause == .overflow ? "the outbox is full" : "given up after too many disconnects"
             context.logger.warning("\(sensors[loss.sensor].serial): \(loss.frames) frames dropped: \(why)")
         }
     }
