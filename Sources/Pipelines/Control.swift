@@ -274,7 +274,7 @@ public enum Control {
             let elapsed = start.duration(to: .now)
             guard elapsed < timeout else { return }
             let wait = min(timeout, ledger.nextExpiry ?? timeout) - elapsed
-            let deliveries = try await broker.nextBatch(answers, upTo: 1000, within: max(wait, .milliseconds(1)))
+            let deliveries = try await broker.nextBatch(answers, upTo: 1000, timeout: max(wait, .milliseconds(1)))
             let after = start.duration(to: .now)
             for delivery in deliveries {
                 // What is no answer is the registry's business.
@@ -301,28 +301,6 @@ extension BrokerConnection {
         }
         try declare(Topology(exchanges: [], queues: [], bindings: bindings))
         return try consume(ConsumerOptions(queue: queue, prefetch: 1000, noAck: true))
-    }
-
-    /// Waits for messages, but not longer than `limit`.
-    /// - Returns: 1…`countMax` deliveries in order; none if the time passed or the task was cancelled.
-    /// - Throws: `BrokerError`, as `nextBatch(_:upTo:linger:)`.
-    nonisolated public func nextBatch(
-        _ consumer: Consumer, upTo countMax: Int, within limit: Duration
-    ) async throws -> [Delivery] {
-        try await withThrowingTaskGroup(of: [Delivery].self) { group in
-            group.addTask { try await self.nextBatch(consumer, upTo: countMax) }
-            group.addTask {
-                try? await Task.sleep(for: limit)
-                return []
-            }
-            // The reader may have taken something just when its time was up: both have to be asked.
-            var deliveries: [Delivery] = []
-            for try await part in group {
-                deliveries += part
-                group.cancelAll()
-            }
-            return deliveries
-        }
     }
 }
 

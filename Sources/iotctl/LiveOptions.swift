@@ -45,7 +45,8 @@ struct LiveOptions: ParsableArguments {
                 guard left > .zero else {
                     return try Self.end(shown, of: count ?? 1, ExitStatus.timedOut, "time is up")
                 }
-                for delivery in try await broker.nextBatch(consumer, upTo: 100, within: left) where try show(delivery) {
+                for delivery in try await broker.nextBatch(consumer, upTo: 100, timeout: left) where try show(delivery)
+                {
                     shown += 1
                     if shown == count { return await broker.close() }
                 }
