@@ -25,7 +25,6 @@ struct PartitionWorker {
     private let limits: LimitWatch
     private var lease: PartitionLease
     private var state = IngestState(clockRule: ClockRule())
-    private var copy = MeasurementCopy()
 
     init(_ context: ServiceContext, _ lease: PartitionLease, _ alarms: AlarmPublisher, _ limits: LimitWatch) {
         self.context = context
@@ -193,27 +192,21 @@ struct PartitionWorker {
         guard let last = deliveries.last, let lastOffset = last.streamOffset else { return }
         let limits = try await limits.current(store)
         try await state.load(for: batch, limits: limits, from: store)
-        copy.clear()
-        var ingest = IngestBatch(
-            lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint, measurements: copy)
-        copy = MeasurementCopy(capacity: 0)
+        var ingest = IngestBatch(lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint)
         ingest.holes = holes
         var counts = IngestCounts()
         let events = state.apply(batch, limits: limits, to: &ingest, counts: &counts)
-        ingest.measurements.finish()
         do {
             try await alarms.publish(events)
             try await store.commit(ingest)
         } catch {
             state.rollBack(ingest)
             if case IngestConflict.ledgerChanged = error { state.forgetLedgers(of: ingest) }
-            copy = ingest.measurements
             throw error
         }
         state.commit()
         lease.committed = lastOffset
         lease.fingerprint = last.fingerprint
-        copy = ingest.measurements
         IngestMetrics.note(counts, lag: .now, stream: lease.stream, in: context.metrics)
     }
 

@@ -58,7 +58,7 @@ public struct IngestBatch: Sendable {
     /// Its fingerprint.
     public var lastFingerprint: Int64
     /// The rows of `measurement`.
-    public var measurements: MeasurementCopy
+    public var measurements: [MeasurementRow] = []
     /// The ledger's changes.
     public var ledger: [LedgerBook.Change] = []
     /// Payloads that can't be stored.
@@ -73,65 +73,52 @@ public struct IngestBatch: Sendable {
     public var limitStates: [(sensor: Int32, channel: Int16, state: LimitState)] = []
 
     /// A batch without content.
-    public init(lease: PartitionLease, lastOffset: Int64, lastFingerprint: Int64, measurements: MeasurementCopy) {
+    public init(lease: PartitionLease, lastOffset: Int64, lastFingerprint: Int64) {
         self.lease = lease
         self.lastOffset = lastOffset
         self.lastFingerprint = lastFingerprint
-        self.measurements = measurements
     }
 }
 
-/// The rows of `measurement`, encoded for COPY.
-public struct MeasurementCopy: Sendable {
-    static let table = """
+extension MeasurementRow {
+    /// The table and its columns, in the order in which `CopyBuffer.append` writes them.
+    public static let copyTarget = """
         measurement ("time", time_ns, sensor_id, channel, boot_id, sequence, sample_rate_hz, n, min, max, mean, rms, \
         received_at, device_time_ns, clock, samples, counts, count_scale, count_offset)
         """
-    var buffer: CopyBuffer
+}
 
-    /// No rows.
-    /// - Parameter capacity: bytes to begin with; it grows as needed.
-    public init(capacity: Int = 1 << 20) { buffer = CopyBuffer(capacity: capacity) }
-
-    /// Rows so far.
-    public var rowCount: Int { buffer.rowCount }
-
-    /// Adds a row.
+extension CopyBuffer {
+    /// Adds a row of `MeasurementRow.copyTarget`.
     public mutating func append(_ row: MeasurementRow) {
-        buffer.beginRow(fields: 19)
-        buffer.field(timeUnixMicroseconds: row.time.unixMicroseconds)
-        buffer.field(row.time.nanosecondsBelowMicrosecond)
-        buffer.field(row.sensor)
-        buffer.field(row.channel)
-        buffer.field(row.position?.boot)
-        buffer.field(row.position?.sequence)
-        buffer.field(row.rateHertz)
-        buffer.field(Int32(row.samples.count))
-        buffer.field(row.statistics.min)
-        buffer.field(row.statistics.max)
-        if case .value(let value) = row.samples { buffer.field(value) } else { buffer.field(row.statistics.mean) }
-        buffer.field(row.statistics.rms)
-        buffer.field(timeUnixMicroseconds: row.received.unixMicroseconds)
-        buffer.field(row.deviceTime?.unixNanoseconds)
-        buffer.field(row.clock.rawValue)
+        beginRow(fields: 19)
+        field(timeUnixMicroseconds: row.time.unixMicroseconds)
+        field(row.time.nanosecondsBelowMicrosecond)
+        field(row.sensor)
+        field(row.channel)
+        field(row.position?.boot)
+        field(row.position?.sequence)
+        field(row.rateHertz)
+        field(Int32(row.samples.count))
+        field(row.statistics.min)
+        field(row.statistics.max)
+        if case .value(let value) = row.samples { field(value) } else { field(row.statistics.mean) }
+        field(row.statistics.rms)
+        field(timeUnixMicroseconds: row.received.unixMicroseconds)
+        field(row.deviceTime?.unixNanoseconds)
+        field(row.clock.rawValue)
         switch row.samples {
         case .floats(let samples):
-            buffer.field(samples)
-            for _ in 0..<3 { buffer.null() }
+            field(samples)
+            for _ in 0..<3 { null() }
         case .counts(let counts, let scale, let offset):
-            buffer.null()
-            buffer.field(counts)
-            buffer.field(scale)
-            buffer.field(offset)
-        case .value: for _ in 0..<4 { buffer.null() }
+            null()
+            field(counts)
+            field(scale)
+            field(offset)
+        case .value: for _ in 0..<4 { null() }
         }
     }
-
-    /// Ends the rows; to be called once, before the batch is committed.
-    public mutating func finish() { buffer.finish() }
-
-    /// Forgets the rows, keeps the memory.
-    public mutating func clear() { buffer.clear() }
 }
 
 /// Why a batch could not be committed although the database works.
@@ -148,7 +135,7 @@ extension StoreConnection {
     public func commit(_ batch: IngestBatch) throws {
         do {
             try transaction { session in
-                try session.copy(batch.measurements.buffer, to: MeasurementCopy.table)
+                try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
                 try Self.write(batch.ledger, session)
                 try Self.write(batch.quarantine, session)
                 try Self.write(batch.holes, batch.lease, session)

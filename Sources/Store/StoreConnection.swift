@@ -70,6 +70,7 @@ public actor StoreConnection {
 public struct Session: ~Copyable {
     private let handle: PGHandle
     private var inTransaction = false
+    private var buffer = CopyBuffer(capacity: 2 * PGHandle.copyPieceBytes)
 
     init(_ handle: consuming PGHandle) { self.handle = handle }
 
@@ -109,13 +110,30 @@ public struct Session: ~Copyable {
     /// - Throws: `StoreError`.
     public func execute(_ sql: String) throws { try handle.execute(sql, Self.title(sql)) }
 
-    /// Sends the finished rows of `buffer` to `table` (columns in parentheses included) by binary COPY.
+    /// Sends rows to `table` (columns in parentheses included) by binary COPY, piece by piece: the server reads one
+    /// while the next is encoded, and memory holds one piece.
     /// - Throws: `StoreError`.
-    public func copy(_ buffer: CopyBuffer, to table: String) throws {
-        guard buffer.rowCount > 0 else { return }
-        try buffer.withContent { bytes in
-            try handle.copy("COPY \(table) FROM STDIN (FORMAT binary)", bytes, "COPY \(Self.title(table))")
+    mutating func copy<Row>(
+        _ rows: [Row], to table: String, encode: (Row, inout CopyBuffer) -> Void
+    ) throws {
+        if rows.isEmpty { return }
+        let operation = "COPY \(Self.title(table))"
+        try handle.beginCopy("COPY \(table) FROM STDIN (FORMAT binary)", operation)
+        buffer.clear()
+        var isSound = true
+        for row in rows where isSound {
+            encode(row, &buffer)
+            if buffer.byteCount >= PGHandle.copyPieceBytes { isSound = sendBuffer() }
         }
+        buffer.finish()
+        isSound = isSound && sendBuffer()
+        try handle.endCopy(complete: isSound, operation)
+    }
+
+    private mutating func sendBuffer() -> Bool {
+        let isSound = buffer.withContent { handle.putCopyData($0) }
+        buffer.removeSent()
+        return isSound
     }
 
     /// Ends the transaction by `statement` and COMMIT in one round trip: if the statement fails nothing is committed.
