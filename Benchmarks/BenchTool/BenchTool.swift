@@ -103,7 +103,8 @@ struct Drain: AsyncParsableCommand {
 
 /// The second reference: one libpq connection, binary COPY of the same rows, encoded beforehand.
 struct Copy: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "COPY the rows that the streams hold, encoded beforehand.")
+    static let configuration = CommandConfiguration(
+        abstract: "COPY the rows that the streams hold, encoded beforehand.")
 
     @Option(help: "Messages in all streams.") var messages: Int
     @Option(help: "Streams.") var partitions = 4

@@ -134,7 +134,10 @@ extension StoreConnection {
     /// - Throws: `IngestConflict` or `StoreError`; after `StoreError.lost` ask `position(of:)` whether it happened.
     public func commit(_ batch: IngestBatch) throws {
         do {
-            try transaction { session in
+            try transaction(
+                timeout: Self.commitTimeout,
+                prelude: "SELECT pg_advisory_xact_lock(\(Self.lockKey(batch.lease.stream)))"
+            ) { session in
                 try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
                 try Self.write(batch.ledger, session)
                 try Self.write(batch.quarantine, session)
@@ -152,6 +155,55 @@ extension StoreConnection {
         } catch let error as StoreError where error.sqlState == "IOT01" {
             throw IngestConflict.leaseLost
         }
+    }
+
+    /// How long a batch may take: it is small, and a replica whose server does not answer must not sit on a partition.
+    static let commitTimeout: Duration = .seconds(20)
+
+    /// The advisory lock that a batch's transaction holds, so that everybody can see which server process writes a
+    /// partition, also through a pooler: "iot" in ASCII, and the stream.
+    private static func lockKey(_ stream: String) -> String { "\(0x69_6F_74), hashtext('\(stream)')" }
+
+    /// Ends server processes that are still in a transaction of a partition that is ours: a replica that was stopped or
+    /// cut off in the middle of a COPY holds its locks for ever otherwise, and what it has sent can't be committed any
+    /// more. Waits for their end, so that afterwards it is certain what is committed.
+    /// - Returns: how many there were.
+    /// - Throws: `StoreError`.
+    @discardableResult
+    public func endOtherWriters(of stream: String) throws -> Int {
+        try query(
+            """
+            SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+             WHERE locktype = 'advisory' AND classid = \(0x69_6F_74) AND objsubid = 2 AND pid <> pg_backend_pid()
+               AND objid::bigint = hashtext($1)::bigint & 4294967295
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """, [.text(stream)], timeout: .seconds(10)
+        ).values.count
+    }
+
+    /// A hypertable that an ingester writes.
+    public enum ChunkedTable: String, Sendable {
+        /// The samples.
+        case measurement
+        /// Where sensors are.
+        case location
+    }
+
+    /// The chunk that holds a time, made in a short transaction of its own if it is not there.
+    /// - Throws: `StoreError`.
+    public func chunk(of table: ChunkedTable, at time: Timestamp) throws -> Range<Timestamp> {
+        let row = try transaction(timeout: .seconds(10)) { session in
+            try session.query(
+                """
+                SELECT (extract(epoch FROM starts) * 1000000)::bigint AS starts,
+                       (extract(epoch FROM ends) * 1000000)::bigint AS ends FROM ingest_chunk($1, $2)
+                """, [.text(table.rawValue), .time(time)]
+            ).first
+        }
+        guard let starts = row?.integer("starts"), let ends = row?.integer("ends"), starts < ends else {
+            throw StoreError.unexpected("no chunk of \(table.rawValue)")
+        }
+        return Timestamp(unixNanoseconds: starts * 1000)..<Timestamp(unixNanoseconds: ends * 1000)
     }
 
     /// Writes newest values by themselves.
@@ -528,7 +580,7 @@ extension StoreConnection {
                SET owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => $3)
              WHERE stream = $1 AND (owner IS NULL OR lease_until IS NULL OR lease_until < clock_timestamp())
             RETURNING stream, epoch, incarnation, committed_offset, fingerprint
-            """, [.text(stream), .text(replica), .integer(Int64(Self.leaseSeconds))])
+            """, [.text(stream), .text(replica), .integer(Int64(Self.leaseSeconds))], timeout: .seconds(10))
         return rows.first.flatMap(Self.lease)
     }
 
@@ -537,19 +589,20 @@ extension StoreConnection {
     public func giveBack(_ lease: PartitionLease) throws {
         try query(
             "UPDATE ingest_partition SET owner = NULL, lease_until = NULL WHERE stream = $1 AND epoch = $2",
-            [.text(lease.stream), .integer(lease.epoch)])
+            [.text(lease.stream), .integer(lease.epoch)], timeout: .seconds(10))
     }
 
     /// Takes a replica off the list of the living.
     /// - Throws: `StoreError`.
     public func leave(replica: String) throws {
-        try query("DELETE FROM ingest_replica WHERE replica = $1", [.text(replica)])
+        try query("DELETE FROM ingest_replica WHERE replica = $1", [.text(replica)], timeout: .seconds(10))
     }
 
     /// How far a partition is stored now, and under which epoch.
     /// - Throws: `StoreError`.
     public func position(of stream: String) throws -> PartitionLease? {
-        try query("SELECT * FROM ingest_partition WHERE stream = $1", [.text(stream)]).first.flatMap(Self.lease)
+        try query("SELECT * FROM ingest_partition WHERE stream = $1", [.text(stream)], timeout: .seconds(10))
+            .first.flatMap(Self.lease)
     }
 
     /// Begins a new incarnation of a stream that was made anew, and notes the loss of what may have been in the old one.

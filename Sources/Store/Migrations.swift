@@ -12,7 +12,8 @@ public enum Migrations {
 
     /// All steps, oldest first.
     public static let all: [Step] = [
-        Step(version: 1, name: "core", sql: String(decoding: PackageResources.m0001_core_sql, as: UTF8.self))
+        Step(version: 1, name: "core", sql: String(decoding: PackageResources.m0001_core_sql, as: UTF8.self)),
+        Step(version: 4, name: "ingest", sql: String(decoding: PackageResources.m0004_ingest_sql, as: UTF8.self)),
     ]
 
     /// The number by which services that start at once take turns: "iot" in ASCII.
