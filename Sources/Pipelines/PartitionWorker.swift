@@ -121,6 +121,7 @@ struct PartitionWorker {
         context.logger.error("\(lease.stream) is not the stream that was stored up to here: \(why); beginning anew")
         context.metrics.count("iot_ingest_stream_resets_total", "Streams that were made anew.")
         lease = try await store.reset(lease)
+        state = IngestState(clockRule: ClockRule())
         return StreamCursor(committed: nil, fingerprint: nil)
     }
 
@@ -218,7 +219,7 @@ struct PartitionWorker {
     ) async throws {
         guard let last = deliveries.last, let lastOffset = last.streamOffset else { return }
         let limits = try await limits.current(store)
-        try await state.load(for: batch, limits: limits, from: store)
+        try await state.load(for: batch, of: lease.stream, limits: limits, from: store)
         var ingest = IngestBatch(lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint)
         ingest.holes = holes
         var counts = IngestCounts()
@@ -278,6 +279,9 @@ enum IngestMetrics {
         metrics.count(
             "iot_ingest_duplicate_frames_total", "Frames that came again, not stored.", by: counts.duplicates,
             labels: labels)
+        metrics.count(
+            "iot_ingest_given_up_frames_total", "Frames not stored because they lie in joined holes of the ledger.",
+            by: counts.givenUp, labels: labels)
         for (reason, count) in counts.rejected {
             metrics.count(
                 "iot_quarantined_total", "Payloads put into quarantine.", by: count,

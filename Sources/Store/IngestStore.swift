@@ -139,7 +139,7 @@ extension StoreConnection {
                 prelude: "SELECT pg_advisory_xact_lock(\(Self.lockKey(batch.lease.stream)))"
             ) { session in
                 try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
-                try Self.write(batch.ledger, session)
+                try Self.write(batch.ledger, stream: batch.lease.stream, session)
                 try Self.write(batch.quarantine, session)
                 try Self.write(batch.holes, batch.lease, session)
                 try Self.write(batch.places, session)
@@ -212,21 +212,39 @@ extension StoreConnection {
         try transaction { session in try Self.write(latest, session) }
     }
 
-    private static func write(_ changes: [LedgerBook.Change], _ session: borrowing Session) throws {
+    /// Writes the ledger's changes, in the transaction that stores the frames.
+    static func write(
+        _ changes: [LedgerBook.Change], stream: String?, _ session: borrowing Session
+    ) throws {
         guard !changes.isEmpty else { return }
         let updated = try session.query(
             """
-            INSERT INTO sensor_boot AS b (sensor_id, boot_id, next_sequence, frames, duplicates, version)
-            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+            INSERT INTO sensor_boot AS b (sensor_id, boot_id, next_sequence, frames, duplicates, version, given_up,
+                                          first_incarnation, first_offset, last_incarnation, last_offset, stream, last_at)
+            SELECT u.*, CASE WHEN u.lo IS NOT NULL THEN $12 END, now()
+              FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                          $8::int[], $9::bigint[], $10::int[], $11::bigint[]) AS u(s, b, n, f, d, v, g, fi, fo, li, lo)
             ON CONFLICT (sensor_id, boot_id) DO UPDATE
             SET next_sequence = EXCLUDED.next_sequence, frames = b.frames + EXCLUDED.frames,
-                duplicates = b.duplicates + EXCLUDED.duplicates, version = EXCLUDED.version
+                duplicates = b.duplicates + EXCLUDED.duplicates, version = EXCLUDED.version,
+                given_up = b.given_up + EXCLUDED.given_up, last_at = EXCLUDED.last_at,
+                first_incarnation = CASE WHEN EXCLUDED.stream IS NULL OR EXCLUDED.stream = b.stream
+                                         THEN b.first_incarnation ELSE EXCLUDED.first_incarnation END,
+                first_offset = CASE WHEN EXCLUDED.stream IS NULL OR EXCLUDED.stream = b.stream
+                                    THEN b.first_offset ELSE EXCLUDED.first_offset END,
+                last_incarnation = coalesce(EXCLUDED.last_incarnation, b.last_incarnation),
+                last_offset = coalesce(EXCLUDED.last_offset, b.last_offset),
+                stream = coalesce(EXCLUDED.stream, b.stream)
             WHERE b.version = EXCLUDED.version - 1
             """,
             [
                 .integers(changes.map { Int64($0.key.sensor) }), .integers(changes.map(\.key.boot)),
                 .integers(changes.map(\.ledger.next)), .integers(changes.map(\.frames)),
                 .integers(changes.map(\.duplicates)), .integers(changes.map { $0.version + 1 }),
+                .integers(changes.map(\.givenUp)), .integers(changes.map(\.first?.incarnation)),
+                .integers(changes.map(\.first?.offset)),
+                .integers(changes.map { $0.first == nil ? nil : $0.last?.incarnation }),
+                .integers(changes.map { $0.first == nil ? nil : $0.last?.offset }), .text(stream),
             ])
         guard updated.affected == changes.count else { throw IngestConflict.ledgerChanged }
         try writeGaps(changes, session)
@@ -242,19 +260,20 @@ extension StoreConnection {
                 """,
                 [
                     .integers(removed.map { Int64($0.0.sensor) }), .integers(removed.map(\.0.boot)),
-                    .integers(removed.map(\.1.lowerBound)),
+                    .integers(removed.map(\.1.range.lowerBound)),
                 ])
         }
         let added = changes.flatMap { change in change.gapsAdded.map { (change.key, $0) } }
         guard !added.isEmpty else { return }
         try session.query(
             """
-            INSERT INTO sequence_gap (sensor_id, boot_id, first_sequence, last_sequence)
-            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
+            INSERT INTO sequence_gap (sensor_id, boot_id, first_sequence, last_sequence, missing, cause)
+            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
             """,
             [
                 .integers(added.map { Int64($0.0.sensor) }), .integers(added.map(\.0.boot)),
-                .integers(added.map(\.1.lowerBound)), .integers(added.map(\.1.upperBound)),
+                .integers(added.map(\.1.range.lowerBound)), .integers(added.map(\.1.range.upperBound)),
+                .integers(added.map(\.1.missing)), .texts(added.map(\.1.cause.rawValue)),
             ])
     }
 
@@ -313,12 +332,14 @@ extension StoreConnection {
         guard !values.isEmpty else { return }
         try session.query(
             """
-            INSERT INTO latest AS l (sensor_id, channel, "time", received_at, value, min, max, rms, sample_rate_hz)
+            INSERT INTO latest AS l (sensor_id, channel, "time", received_at, value, min, max, rms, sample_rate_hz,
+                                     clock, clock_offset_s)
             SELECT * FROM unnest($1::int[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::float8[],
-                                 $6::float8[], $7::float8[], $8::float8[], $9::float8[])
+                                 $6::float8[], $7::float8[], $8::float8[], $9::float8[], $10::smallint[], $11::float8[])
             ON CONFLICT (sensor_id, channel) DO UPDATE
             SET "time" = EXCLUDED."time", received_at = EXCLUDED.received_at, value = EXCLUDED.value,
-                min = EXCLUDED.min, max = EXCLUDED.max, rms = EXCLUDED.rms, sample_rate_hz = EXCLUDED.sample_rate_hz
+                min = EXCLUDED.min, max = EXCLUDED.max, rms = EXCLUDED.rms, sample_rate_hz = EXCLUDED.sample_rate_hz,
+                clock = EXCLUDED.clock, clock_offset_s = EXCLUDED.clock_offset_s
             WHERE l."time" <= EXCLUDED."time"
             """,
             [
@@ -326,6 +347,7 @@ extension StoreConnection {
                 .times(values.map(\.time)), .times(values.map(\.received)), .doubles(values.map(\.value)),
                 .doubles(values.map(\.statistics.min)), .doubles(values.map(\.statistics.max)),
                 .doubles(values.map(\.statistics.rms)), .doubles(values.map(\.rateHertz)),
+                .integers(values.map { Int64($0.clock.rawValue) }), .doubles(values.map(\.clockOffsetSeconds)),
             ])
     }
 
@@ -384,17 +406,21 @@ extension StoreConnection {
     }
 
     /// The ledgers of boots; one that nothing is known of is empty, with version 0.
+    /// - Parameter stream: whose places are meant; a boot whose last frame came by another has none.
     /// - Throws: `StoreError`.
-    public func ledgers(for keys: [LedgerBook.Key]) throws -> [LedgerBook.Key: LedgerBook.Entry] {
-        let parameters: [SQLValue] = [.integers(keys.map { Int64($0.sensor) }), .integers(keys.map(\.boot))]
+    public func ledgers(
+        for keys: [LedgerBook.Key], stream: String? = nil
+    ) throws -> [LedgerBook.Key: LedgerBook.Entry] {
         // One statement, so that boot and gaps are of one moment.
         let rows = try query(
             """
             SELECT b.sensor_id, b.boot_id, b.next_sequence, b.version,
-                   coalesce((SELECT string_agg(g.first_sequence || '-' || g.last_sequence, ',' ORDER BY g.first_sequence)
+                   CASE WHEN b.stream = $3 THEN b.last_incarnation END AS last_incarnation, b.last_offset,
+                   coalesce((SELECT string_agg(concat_ws('/', g.first_sequence, g.last_sequence, g.missing, g.cause), ','
+                                               ORDER BY g.first_sequence)
                                FROM sequence_gap g WHERE g.sensor_id = b.sensor_id AND g.boot_id = b.boot_id), '') AS gaps
               FROM sensor_boot b JOIN unnest($1::int[], $2::bigint[]) AS k(s, b) ON b.sensor_id = k.s AND b.boot_id = k.b
-            """, parameters)
+            """, [.integers(keys.map { Int64($0.sensor) }), .integers(keys.map(\.boot)), .text(stream)])
         var entries = Dictionary(
             keys.map { ($0, LedgerBook.Entry(ledger: SequenceLedger(), version: 0)) },
             uniquingKeysWith: { first, _ in first })
@@ -402,14 +428,41 @@ extension StoreConnection {
             guard let sensor = row.integer("sensor_id"), let boot = row.integer("boot_id"),
                 let next = row.integer("next_sequence"), let version = row.integer("version")
             else { continue }
-            let gaps = (row["gaps"] ?? "").split(separator: ",").compactMap { text -> ClosedRange<Int64>? in
-                let ends = text.split(separator: "-").compactMap { Int64($0) }
-                return ends.count == 2 && ends[0] <= ends[1] ? ends[0]...ends[1] : nil
+            let gaps = (row["gaps"] ?? "").split(separator: ",").compactMap(Self.gap)
+            var entry = LedgerBook.Entry(ledger: SequenceLedger(next: next, gaps: gaps), version: version)
+            if let incarnation = row.integer("last_incarnation"), let offset = row.integer("last_offset") {
+                entry.last = StreamPlace(incarnation: incarnation, offset: offset)
             }
-            entries[LedgerBook.Key(sensor: Int32(sensor), boot: boot)] = LedgerBook.Entry(
-                ledger: SequenceLedger(next: next, gaps: gaps), version: version)
+            entries[LedgerBook.Key(sensor: Int32(sensor), boot: boot)] = entry
         }
         return entries
+    }
+
+    /// A hole from "first/last/missing/cause".
+    private static func gap(_ text: Substring) -> SequenceGap? {
+        let parts = text.split(separator: "/")
+        guard parts.count == 4, let first = Int64(parts[0]), let last = Int64(parts[1]), first <= last,
+            let missing = Int64(parts[2])
+        else { return nil }
+        return SequenceGap(first...last, missing: missing, cause: LossCause(rawValue: String(parts[3])) ?? .late)
+    }
+
+    /// The holes of a stream, the newest `StreamHoles.countMax`.
+    /// - Throws: `StoreError`.
+    public func holes(of stream: String) throws -> StreamHoles {
+        let rows = try query(
+            """
+            SELECT incarnation, first_offset, cause FROM stream_hole WHERE stream = $1
+            ORDER BY incarnation DESC, first_offset DESC LIMIT \(StreamHoles.countMax)
+            """, [.text(stream)])
+        return StreamHoles(rows.rows.compactMap(Self.hole))
+    }
+
+    static func hole(_ row: Rows.Row) -> StreamHole? {
+        guard let incarnation = row.integer("incarnation"), let offset = row.integer("first_offset"),
+            let cause = row["cause"].flatMap(LossCause.init(rawValue:))
+        else { return nil }
+        return StreamHole(first: StreamPlace(incarnation: incarnation, offset: offset), cause: cause)
     }
 
     /// The numbers of a sensor's channels by name; names that are new get the next number, at most `channelsMax`.

@@ -13,6 +13,7 @@ public enum Migrations {
     /// All steps, oldest first.
     public static let all: [Step] = [
         Step(version: 1, name: "core", sql: String(decoding: PackageResources.m0001_core_sql, as: UTF8.self)),
+        Step(version: 2, name: "ledger", sql: String(decoding: PackageResources.m0002_ledger_sql, as: UTF8.self)),
         Step(version: 4, name: "ingest", sql: String(decoding: PackageResources.m0004_ingest_sql, as: UTF8.self)),
     ]
 

@@ -40,7 +40,7 @@ extension Integration {
                 }
                 try await system.store.query("UPDATE schema_migration SET checksum = 'x' || checksum WHERE version = 1")
                 #expect(try await refusal().contains("step 1"))
-                try await system.store.query("UPDATE schema_migration SET checksum = substr(checksum, 2)")
+                try await system.store.query("UPDATE schema_migration SET checksum = substr(checksum, 2) WHERE version = 1")
                 #expect(try await Migrations.apply(to: system.store) == [])
                 try await system.store.query(
                     "INSERT INTO schema_migration (version, name, checksum) VALUES (999, 'later', '')")
