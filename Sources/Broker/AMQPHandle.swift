@@ -165,6 +165,7 @@ struct AMQPHandle: ~Copyable {
             case .last: [("x-stream-offset", .text("last"))]
             case .next: [("x-stream-offset", .text("next"))]
             case .offset(let offset): [("x-stream-offset", .number(offset))]
+            case .timestamp(let seconds): [("x-stream-offset", .time(unixSeconds: seconds))]
             }
         _ = unsafe amqp_basic_qos(state, channel, 0, options.prefetch, 0)
         try check("basic.qos", channel)
@@ -380,6 +381,7 @@ private final class TableArena {
         case text(String)
         case flag(Bool)
         case number(Int64)
+        case time(unixSeconds: Int64)
     }
 
     private var parts: [UnsafeMutableRawPointer] = unsafe []
@@ -418,6 +420,9 @@ private final class TableArena {
         case .number(let number):
             unsafe field.kind = UInt8(AMQP_FIELD_KIND_I64.rawValue)
             unsafe field.value.i64 = number
+        case .time(let unixSeconds):
+            unsafe field.kind = UInt8(AMQP_FIELD_KIND_TIMESTAMP.rawValue)
+            unsafe field.value.u64 = UInt64(clamping: unixSeconds)
         }
         return unsafe field
     }

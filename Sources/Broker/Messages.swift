@@ -180,6 +180,9 @@ public enum StreamOffset: Sendable, Equatable {
     case next
     /// With the message of that offset.
     case offset(Int64)
+    /// With the chunk that holds the first message of that second, or the first one after it. Seconds since 1970; the
+    /// chunk may begin with earlier messages.
+    case timestamp(unixSeconds: Int64)
 }
 
 /// How to read a queue.

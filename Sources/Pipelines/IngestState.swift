@@ -122,9 +122,8 @@ struct IngestState {
             counts.rejected[reject.rejection.reason, default: 0] += 1
             ingest.quarantine.append(
                 QuarantinedPayload(
-                    rejection: reject.rejection, key: reject.delivery.key, source: ingest.lease.stream,
-                    incarnation: ingest.lease.incarnation, offset: reject.delivery.streamOffset,
-                    received: reject.delivery.received, body: reject.delivery.body))
+                    reject.delivery, reject.rejection, source: ingest.lease.stream,
+                    incarnation: ingest.lease.incarnation))
         }
         ingest.ledger = ledgers.changes
         ingest.latest = latest.takeDue(now: .now)

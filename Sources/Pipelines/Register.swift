@@ -111,9 +111,7 @@ public enum Register {
                     queue == Routing.deadQueue
                     ? Rejection(.deadLetter, delivery.deathReason ?? "no reason given")
                     : Rejection(.unroutable, "no queue is bound for this key")
-                return QuarantinedPayload(
-                    rejection: rejection, key: delivery.key, source: queue, received: delivery.received,
-                    body: delivery.body)
+                return QuarantinedPayload(delivery, rejection, source: queue)
             },
             store: { payloads in
                 try await store.quarantine(payloads)

@@ -33,11 +33,15 @@ public struct QuarantinedPayload: Sendable {
     public var received: Timestamp?
     /// The whole payload.
     public var body: [UInt8]
+    /// Which sensor it is from, if its key says.
+    public var serial: SerialNumber?
+    /// Which frame it is, if that can be read.
+    public var position: FramePosition?
 
     /// That payload, from there, for that reason.
     public init(
         rejection: Rejection, key: String, source: String, incarnation: Int64? = nil, offset: Int64? = nil,
-        received: Timestamp?, body: [UInt8]
+        received: Timestamp?, body: [UInt8], serial: SerialNumber? = nil, position: FramePosition? = nil
     ) {
         self.rejection = rejection
         self.key = key
@@ -46,6 +50,8 @@ public struct QuarantinedPayload: Sendable {
         self.offset = offset
         self.received = received
         self.body = body
+        self.serial = serial
+        self.position = position
     }
 }
 
@@ -283,15 +289,16 @@ extension StoreConnection {
             try session.query(
                 """
                 INSERT INTO quarantine (reason, detail, routing_key, source, incarnation, stream_offset, received_at,
-                                        length, hash, payload)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                        length, hash, payload, serial, boot_id, sequence)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
                 """,
                 [
                     .text(payload.rejection.reason.rawValue), .text(payload.rejection.detail), .text(payload.key),
                     .text(payload.source), .integer(payload.incarnation), .integer(payload.offset),
                     .time(payload.received), .integer(Int64(payload.body.count)),
                     .integer(Fingerprint.payload(payload.body)),
-                    .bytes(Array(payload.body.prefix(QuarantinedPayload.bytesMax))),
+                    .bytes(Array(payload.body.prefix(QuarantinedPayload.bytesMax))), .text(payload.serial?.text),
+                    .integer(payload.position?.boot), .integer(payload.position?.sequence),
                 ])
         }
     }
@@ -312,7 +319,7 @@ extension StoreConnection {
         }
     }
 
-    private static func write(
+    static func write(
         _ places: [(sensor: Int32, time: Timestamp, place: Place)], _ session: borrowing Session
     ) throws {
         guard !places.isEmpty else { return }
@@ -328,7 +335,7 @@ extension StoreConnection {
             ])
     }
 
-    private static func write(_ values: [LatestValue], _ session: borrowing Session) throws {
+    static func write(_ values: [LatestValue], _ session: borrowing Session) throws {
         guard !values.isEmpty else { return }
         try session.query(
             """

@@ -11,9 +11,14 @@ public enum Migrations {
     }
 
     /// All steps, oldest first.
+    ///
+    /// A step only adds: a release must run on the schema of the next one, because both run while one follows the other
+    /// (docs/decisions/0011-releases-side-by-side.md).
     public static let all: [Step] = [
         Step(version: 1, name: "core", sql: String(decoding: PackageResources.m0001_core_sql, as: UTF8.self)),
         Step(version: 2, name: "ledger", sql: String(decoding: PackageResources.m0002_ledger_sql, as: UTF8.self)),
+        Step(
+            version: 3, name: "quarantine", sql: String(decoding: PackageResources.m0003_quarantine_sql, as: UTF8.self)),
         Step(version: 4, name: "ingest", sql: String(decoding: PackageResources.m0004_ingest_sql, as: UTF8.self)),
     ]
 
@@ -25,8 +30,8 @@ public enum Migrations {
     /// Safe when several start at once: one applies, the others wait and find it done. Needs no superuser if the
     /// extension is there.
     /// - Returns: the versions that were applied now.
-    /// - Throws: `StoreError`: among others where a step that was applied differs from the one in this program, where
-    ///   the database is newer than this program, or where TimescaleDB is missing.
+    /// - Throws: `StoreError`: among others where a step that was applied differs from the one in this program, or where
+    ///   TimescaleDB is missing. Steps of a later release that this one doesn't know are left alone.
     @discardableResult
     public static func apply(to store: StoreConnection) async throws -> [Int64] {
         try await store.transaction(timeout: .seconds(300), lockTimeout: .seconds(300)) { session in
@@ -57,9 +62,6 @@ public enum Migrations {
 
     private static func applyMissing(_ session: borrowing Session) throws -> [Int64] {
         let rows = try session.query("SELECT version, checksum FROM schema_migration ORDER BY version").rows
-        if let newest = rows.last?.integer("version"), newest > (all.last?.version ?? 0) {
-            throw StoreError.unexpected("the database has schema \(newest), this program knows only \(all.count)")
-        }
         var applied: [Int64] = []
         for step in all {
             let checksum = try session.query(
@@ -80,13 +82,15 @@ public enum Migrations {
         return applied
     }
 
-    /// Whether the database is at the newest step that this program knows.
+    /// Whether the database has every step that this program knows; it may have later ones too.
     public static func areApplied(in store: StoreConnection) async throws -> Bool {
         guard
             try await store.query("SELECT to_regclass('schema_migration') IS NOT NULL AS there").first?.flag("there")
                 == true
         else { return false }
-        let newest = try await store.query("SELECT max(version) AS newest FROM schema_migration").first
-        return newest?.integer("newest") == all.last?.version
+        let known = try await store.query(
+            "SELECT count(*) AS n FROM schema_migration WHERE version = ANY ($1::bigint[])",
+            [.integers(all.map(\.version))])
+        return known.first?.integer("n") == Int64(all.count)
     }
 }

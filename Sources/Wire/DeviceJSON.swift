@@ -114,12 +114,15 @@ public enum DataPayload {
     /// Reads a Frame, or a device's JSON if the first byte that is not white space is `{`.
     ///
     /// No Frame begins so: `{` is 0x7B, field 15 with a wire type that proto3 does not have.
+    /// - Parameter newest: the newest schema of a Frame that is read.
     /// - Throws: `Rejection` with the reason to quarantine it.
-    public static func decode(_ bytes: borrowing RawSpan) throws(Rejection) -> Frame {
+    public static func decode(
+        _ bytes: borrowing RawSpan, newest: UInt32 = Frame.schema
+    ) throws(Rejection) -> Frame {
         guard bytes.byteCount <= FrameLimits.messageBytesMax else {
             throw Rejection(.tooLarge, "\(bytes.byteCount) bytes")
         }
-        return looksLikeJSON(bytes) ? try DeviceJSON.decode(bytes) : try FrameCodec.decode(bytes)
+        return looksLikeJSON(bytes) ? try DeviceJSON.decode(bytes) : try FrameCodec.decode(bytes, newest: newest)
     }
 
     private static func looksLikeJSON(_ bytes: borrowing RawSpan) -> Bool {

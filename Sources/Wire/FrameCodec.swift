@@ -4,15 +4,18 @@ public import Sensors
 /// Frame ⇄ protobuf (`proto/measurement.proto`).
 public enum FrameCodec {
     /// Reads and validates a frame.
+    /// - Parameter newest: the newest schema that is read; another than this release's plays a later one in tests.
     /// - Throws: `Rejection`: `undecodable`, `newerSchema`, `invalidFrame` or `tooLarge`.
-    public static func decode(_ bytes: borrowing RawSpan) throws(Rejection) -> Frame {
+    public static func decode(
+        _ bytes: borrowing RawSpan, newest: UInt32 = Frame.schema
+    ) throws(Rejection) -> Frame {
         guard bytes.byteCount <= FrameLimits.messageBytesMax else {
             throw Rejection(.tooLarge, "\(bytes.byteCount) bytes")
         }
         let message = try unsafe Unpacked<Iot__Frame>(
             bytes, as: "Frame", unpack: { unsafe iot__frame__unpack(nil, $0, $1) },
             release: { unsafe iot__frame__free_unpacked($0, nil) })
-        let frame = try unsafe message.read { message throws(Rejection) in try unsafe Self.frame(message) }
+        let frame = try unsafe message.read { message throws(Rejection) in try unsafe Self.frame(message, newest) }
         try frame.validate()
         return frame
     }
@@ -36,12 +39,12 @@ public enum FrameCodec {
 
     // MARK: reading
 
-    private static func frame(_ message: borrowing Iot__Frame) throws(Rejection) -> Frame {
+    private static func frame(_ message: borrowing Iot__Frame, _ newest: UInt32) throws(Rejection) -> Frame {
         let schema = unsafe message.schema
-        guard schema == Frame.schema else {
-            // 0 is what is left out: no release ever wrote it, so these bytes are something else.
-            if schema == 0 { throw Rejection(.undecodable, "a Frame without a schema") }
-            throw Rejection(.newerSchema, "schema \(schema), this release knows \(Frame.schema)")
+        // 0 is what is left out: no release ever wrote it, so these bytes are something else.
+        if schema == 0 { throw Rejection(.undecodable, "a Frame without a schema") }
+        guard schema <= newest else {
+            throw Rejection(.newerSchema, "schema \(schema), this release knows \(newest)")
         }
         let position = FramePosition(
             boot: try signed(unsafe message.boot_id, "boot_id"),
