@@ -30,13 +30,15 @@ COMMENT ON COLUMN sequence_gap.cause IS 'late: not known, may still come; broker
 CREATE INDEX sequence_gap_late ON sequence_gap (sensor_id) WHERE cause = 'late';
 
 CREATE TABLE boot_announcement (
-    sensor_id      int NOT NULL REFERENCES sensor ON DELETE CASCADE,
-    boot_id        bigint NOT NULL,
-    next_sequence  bigint NOT NULL,
-    frames_dropped bigint NOT NULL,
-    state          text NOT NULL CHECK (state IN ('awake', 'asleep', 'stopped')),
-    first_at       timestamptz NOT NULL,
-    announced_at   timestamptz NOT NULL,
+    sensor_id             int NOT NULL REFERENCES sensor ON DELETE CASCADE,
+    boot_id               bigint NOT NULL,
+    next_sequence         bigint NOT NULL,
+    frames_dropped        bigint NOT NULL,
+    state                 text NOT NULL CHECK (state IN ('awake', 'asleep', 'stopped')),
+    first_at              timestamptz NOT NULL,
+    announced_at          timestamptz NOT NULL,
+    earlier_next_sequence bigint NOT NULL DEFAULT 0,
+    earlier_at            timestamptz,
     PRIMARY KEY (sensor_id, boot_id)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE boot_announcement IS 'What a sensor said of one start of it; never goes back.';
@@ -47,6 +49,10 @@ COMMENT ON COLUMN boot_announcement.frames_dropped IS 'Frames that it had droppe
 COMMENT ON COLUMN boot_announcement.state IS 'What it was doing: awake | asleep | stopped.';
 COMMENT ON COLUMN boot_announcement.first_at IS 'The broker''s stamp of its first announcement.';
 COMMENT ON COLUMN boot_announcement.announced_at IS 'The broker''s stamp of its newest announcement.';
+COMMENT ON COLUMN boot_announcement.earlier_next_sequence IS 'next_sequence of the announcement before the newest: those frames have had time to arrive.';
+COMMENT ON COLUMN boot_announcement.earlier_at IS 'The broker''s stamp of that one.';
+
+CREATE INDEX quarantine_by_key ON quarantine (routing_key);
 
 ALTER TABLE latest
     ADD COLUMN clock          smallint NOT NULL DEFAULT 0 CHECK (clock BETWEEN 0 AND 3),
