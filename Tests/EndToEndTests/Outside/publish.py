@@ -133,6 +133,17 @@ def junk(amqp):
     return {}
 
 
+def frames(amqp):
+    """PREFIX SENSORS FIRST COUNT START_NS SAMPLES: the same frames again if called again, 100 ms apart."""
+    prefix, (sensors, first, count, start, samples) = sys.argv[2], map(int, sys.argv[3:])
+    for sequence in range(first, first + count):
+        body = frame(sequence, [float(sequence % 1000)] * samples, start=start + sequence * 100_000_000,
+                     sample_rate_hz=1e6)
+        for sensor in range(sensors):
+            amqp.publish(f"sensor_{prefix}-{sensor}.data", body)
+    return {}
+
+
 def burst(amqp):
     """Straight into one stream, without confirms: so a chunk of the stream holds thousands."""
     channel = amqp.connection.channel()
@@ -196,5 +207,6 @@ if __name__ == "__main__":
     verbs = {
         "rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "junk": junk, "json": device_json,
         "burst": burst, "one": one, "hostile": hostile, "logs": logs, "poisoned-logs": poisoned_logs,
+        "frames": frames,
     }
     print(json.dumps(verbs[sys.argv[1]](AMQP())))
