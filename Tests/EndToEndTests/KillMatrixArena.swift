@@ -71,6 +71,16 @@ struct Arena {
         try await program.ready()
     }
 
+    /// Ends a replica by SIGTERM.
+    /// - Returns: when it was told.
+    mutating func stop(_ replica: String) async throws -> ContinuousClock.Instant {
+        let begin = ContinuousClock.now
+        let result = try await self[replica].stop()
+        try demand(result.status == 0, "\(replica) ended with \(result.status): \(result.errors.suffix(500))")
+        replicas[replica] = nil
+        return begin
+    }
+
     subscript(replica: String) -> Program {
         get throws {
             guard let program = replicas[replica] else { throw TestServers.Trouble("no \(replica)") }

@@ -35,13 +35,13 @@ extension EndToEnd.KillMatrix {
         private func reset(_ arena: inout Arena) async throws -> String {
             try await arena.publish("reset", Self.sensors, 0..<50)
             try await arena.waitForFrames("reset", Self.sensors * 50)
-            try await arena["i1"].stop()
+            _ = try await arena.stop("i1")
             try await arena.publish("reset", Self.sensors, 50..<80)
             try await arena.deleteStreams()
             try await arena.start("i1")
             try await arena.publish("reset", Self.sensors, 80..<120)
             try await arena.waitForFrames("reset", Self.sensors * 90)
-            let first = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 120, "stream_reset")
+            let first = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 120)
             try await arena.expectHoles("stream_reset")
 
             // All is stored: nothing more is lost.
@@ -51,7 +51,7 @@ extension EndToEnd.KillMatrix {
             }
             try await arena.publish("reset", Self.sensors, 120..<150)
             try await arena.waitForFrames("reset", Self.sensors * 120)
-            _ = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 150, "stream_reset")
+            _ = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 150)
             return "\(first) frames lost, all in sequence_gap"
         }
 
@@ -61,7 +61,7 @@ extension EndToEnd.KillMatrix {
             try await arena.waitForFrames("older", Self.sensors * 50)
             try await arena.publish("older", Self.sensors, 50..<80)
             try await arena.waitForFrames("older", Self.sensors * 80)
-            try await arena["i1"].stop()
+            _ = try await arena.stop("i1")
             try await arena.publish("older", Self.sensors, 80..<90)
             try await arena.deleteStreams()
             try await arena.makeStreams()
@@ -77,7 +77,7 @@ extension EndToEnd.KillMatrix {
             }
             try await arena.waitForFrames("older", Self.sensors * 130)
             let lost = try await arena.expectAccount(
-                "older", Self.sensors, lost: [80..<90], of: 140, "stream_reset")
+                "older", Self.sensors, lost: [80..<90], of: 140)
             try await arena.expectHoles("stream_reset")
             let again = try await arena.system.number("SELECT sum(duplicates) FROM sensor_boot")
             try demand(again == Self.sensors * 50, "\(again) frames came again")
@@ -97,7 +97,7 @@ extension EndToEnd.KillMatrix {
         private func retention(_ arena: inout Arena) async throws -> String {
             try await arena.publish("old", Self.sensors, 0..<20, samples: 2500)
             try await arena.waitForFrames("old", Self.sensors * 20)
-            try await arena["i1"].stop()
+            _ = try await arena.stop("i1")
             try await arena.publish("old", Self.sensors, 20..<120, samples: 2500)
             try await arena.start("i1")
             try await arena.publish("old", Self.sensors, 120..<130, samples: 2500)
@@ -138,10 +138,14 @@ struct FrameAccount {
 extension Arena {
     /// Publishes frames of `sensors` sensors with these sequences, each confirmed; the same call gives the same bytes.
     func publish(_ prefix: String, _ sensors: Int, _ sequences: Range<Int>, samples: Int = 4) async throws {
-        let script = TestServers.root.appending(path: "Tests/EndToEndTests/Outside/publish.py").path
         let numbers = [sensors, sequences.lowerBound, sequences.count, startNanoseconds, samples]
-        let result = try await system.run(
-            "/usr/bin/python3", [script, "frames", prefix] + numbers.map(String.init), deadline: .seconds(90))
+        try await publish("frames", [prefix] + numbers.map(String.init))
+    }
+
+    /// Has the outside client publish.
+    func publish(_ what: String, _ arguments: [String] = []) async throws {
+        let script = TestServers.root.appending(path: "Tests/EndToEndTests/Outside/publish.py").path
+        let result = try await system.run("/usr/bin/python3", [script, what] + arguments, deadline: .seconds(90))
         guard result.status == 0 else { throw TestServers.Trouble("\(result.errors)\(result.output)") }
     }
 
@@ -182,7 +186,7 @@ extension Arena {
     /// Each of `sensors` sensors has exactly these frames lost, and the others of `total` stored once.
     /// - Returns: how many are lost in all.
     func expectAccount(
-        _ prefix: String, _ sensors: Int, lost: [Range<Int64>], of total: Int64, _ cause: String
+        _ prefix: String, _ sensors: Int, lost: [Range<Int64>], of total: Int64
     ) async throws -> Int {
         let wanted = lost.reduce(into: Set<Int64>()) { $0.formUnion($1) }
         let accounts = try await accounts(prefix)

@@ -31,6 +31,12 @@ public enum TestServers {
         guard done.status == 0 else { throw Trouble("scripts/servers \(verb): \(done.output)\(done.errors)") }
     }
 
+    /// Runs a program of the machine; it must succeed.
+    public static func run(_ path: String, _ arguments: String...) async throws {
+        let done = try await Program.run(path, arguments)
+        guard done.status == 0 else { throw Trouble("\(path) \(arguments): \(done.output)\(done.errors)") }
+    }
+
     static func value(_ name: String) throws -> String {
         guard let value = ProcessInfo.processInfo.environment[name] else { throw Trouble("\(name) is not set") }
         return value
