@@ -41,7 +41,7 @@ extension EndToEnd.KillMatrix {
             try await arena.start("i1")
             try await arena.publish("reset", Self.sensors, 80..<120)
             try await arena.waitForFrames("reset", Self.sensors * 90)
-            let first = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 120)
+            let first = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 120, ["stream_reset"])
             try await arena.expectHoles("stream_reset")
 
             // All is stored: nothing more is lost.
@@ -51,7 +51,7 @@ extension EndToEnd.KillMatrix {
             }
             try await arena.publish("reset", Self.sensors, 120..<150)
             try await arena.waitForFrames("reset", Self.sensors * 120)
-            _ = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 150)
+            _ = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 150, ["stream_reset"])
             return "\(first) frames lost, all in sequence_gap"
         }
 
@@ -77,7 +77,7 @@ extension EndToEnd.KillMatrix {
             }
             try await arena.waitForFrames("older", Self.sensors * 130)
             let lost = try await arena.expectAccount(
-                "older", Self.sensors, lost: [80..<90], of: 140)
+                "older", Self.sensors, lost: [80..<90], of: 140, ["stream_reset"])
             try await arena.expectHoles("stream_reset")
             let again = try await arena.system.number("SELECT sum(duplicates) FROM sensor_boot")
             try demand(again == Self.sensors * 50, "\(again) frames came again")
@@ -112,6 +112,7 @@ extension EndToEnd.KillMatrix {
                 try demand(account.stored.isDisjoint(with: account.lost), "\(serial): stored, and lost")
                 try demand(account.stored.union(account.lost) == Set(0..<130), "\(serial): neither stored nor lost")
                 if let first = account.lost.min(), let last = account.lost.max() {
+                    try demand(account.causes == ["broker_retention"], "\(serial): \(account.causes)")
                     try demand(first == 20 && account.lost.count == last - first + 1, "\(serial): \(account.lost)")
                 }
                 lost += Int64(account.lost.count)
@@ -149,8 +150,9 @@ extension Arena {
         guard result.status == 0 else { throw TestServers.Trouble("\(result.errors)\(result.output)") }
     }
 
-    func waitForFrames(_ prefix: String, _ count: Int) async throws {
-        try await eventually("\(count) frames of \(prefix) stored", within: .seconds(60)) {
+    /// Waits until at least `count` frames of the sensors that begin with `prefix` are stored.
+    func waitForFrames(_ prefix: String, _ count: Int, within deadline: Duration = .seconds(60)) async throws {
+        try await eventually("\(count) frames of \(prefix) stored", within: deadline) {
             try await system.number(
                 """
                 SELECT coalesce(sum(frames), 0) FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1
@@ -186,7 +188,7 @@ extension Arena {
     /// Each of `sensors` sensors has exactly these frames lost, and the others of `total` stored once.
     /// - Returns: how many are lost in all.
     func expectAccount(
-        _ prefix: String, _ sensors: Int, lost: [Range<Int64>], of total: Int64
+        _ prefix: String, _ sensors: Int, lost: [Range<Int64>], of total: Int64, _ causes: Set<String>
     ) async throws -> Int {
         let wanted = lost.reduce(into: Set<Int64>()) { $0.formUnion($1) }
         let accounts = try await accounts(prefix)
@@ -194,6 +196,7 @@ extension Arena {
         for (serial, account) in accounts {
             try demand(account.lost == wanted, "\(serial): lost \(account.lost.sorted())")
             let stored = Set(0..<total).subtracting(wanted)
+            try demand(account.causes == causes, "\(serial): lost because of \(account.causes)")
             try demand(account.stored == stored, "\(serial): not all \(stored.count), but \(account.stored.count)")
         }
         return wanted.count * sensors
@@ -204,6 +207,15 @@ extension Arena {
         let rows = try await system.store.query("SELECT DISTINCT cause FROM stream_hole")
         let causes = rows.rows.compactMap { $0["cause"] }
         try demand(causes == [cause], "holes because of \(causes)")
+    }
+
+    /// How many server processes hold the lock under which chunks are made.
+    func chunkMakers() async throws -> Int64 {
+        try await system.number(
+            """
+            SELECT count(*) FROM pg_locks WHERE relation = 'measurement'::regclass AND granted
+               AND mode = 'ShareUpdateExclusiveLock'
+            """)
     }
 
     // MARK: streams

@@ -20,7 +20,7 @@ extension EndToEnd {
                 for fault in Fault.allCases {
                     group.addTask {
                         try await Arena.with { arena in
-                            for point in DatabaseProxy.Point.allCases { try await meet(fault, point, &arena) }
+                            for point in DatabaseProxy.Point.ofBatch { try await meet(fault, point, &arena) }
                             try await arena.expectAllOnce()
                         }
                     }

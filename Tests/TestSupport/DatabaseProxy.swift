@@ -4,11 +4,11 @@ internal import Synchronization
 /// Stands between one ingester and the database, speaks enough of PostgreSQL's protocol to know what passes, and stops
 /// the traffic at an exact point: a fault can then be put between two messages of one transaction.
 ///
-/// Knows nothing of the program under test but two words of its SQL: `COPY measurement` begins the rows of a batch, and
-/// `ingest_commit(` ends it.
+/// Knows nothing of the program under test but three words of its SQL: `COPY measurement` begins the rows of a batch,
+/// `ingest_commit(` ends it, and `ingest_chunk(` makes a chunk.
 public final class DatabaseProxy: Sendable {
-    /// Where a batch is stopped.
-    public enum Point: String, Sendable, CaseIterable {
+    /// Where the traffic is stopped.
+    public enum Point: String, Sendable {
         /// The database has not been told of the COPY.
         case beforeCopy = "before COPY"
         /// Half of the first rows' message is on its way.
@@ -17,6 +17,11 @@ public final class DatabaseProxy: Sendable {
         case beforeCommit = "before COMMIT"
         /// It is committed, and the ingester does not know.
         case afterCommit = "after COMMIT"
+        /// A chunk is made, and not yet committed.
+        case inChunkCreation = "in a chunk creation"
+
+        /// The points of a batch's transaction.
+        public static let ofBatch: [Point] = [.beforeCopy, .inCopy, .beforeCommit, .afterCommit]
     }
 
     /// How the transaction that was stopped ended.
@@ -167,6 +172,7 @@ final class Link: Sendable {
     private enum Statement {
         case copy
         case commit
+        case chunk
         case other
     }
 
@@ -255,6 +261,7 @@ final class Link: Sendable {
     private func forwardStatements() {
         var prepared: [[UInt8]: Statement] = [:]
         var isFirstOfCopy = false
+        var hasMadeChunk = false
         while let message = Message(from: client) {
             var statement = Statement.other
             switch message.type {
@@ -275,7 +282,12 @@ final class Link: Sendable {
             case .commit:
                 proxy.pass(.beforeCommit, self)
                 state.withLock { $0.isCommitting = true }
-            case .other: break
+            case .chunk: hasMadeChunk = true
+            case .other:
+                if hasMadeChunk, message.type == "Q" {
+                    hasMadeChunk = false
+                    proxy.pass(.inChunkCreation, self)
+                }
             }
             var bytes = message.bytes[...]
             if message.type == "d", isFirstOfCopy {
@@ -293,7 +305,9 @@ final class Link: Sendable {
 
     private static func statement(in body: [UInt8]) -> Statement {
         let text = String(decoding: body, as: UTF8.self)
-        return text.contains("ingest_commit(") ? .commit : text.contains("COPY measurement") ? .copy : .other
+        if text.contains("ingest_commit(") { return .commit }
+        if text.contains("COPY measurement") { return .copy }
+        return text.contains("ingest_chunk(") ? .chunk : .other
     }
 
     // MARK: server to client
