@@ -13,6 +13,11 @@ public actor BrokerConnection {
         public let queue: String
     }
 
+    /// Names messages that were sent and whose confirms nobody has asked for yet.
+    public struct Receipt: Sendable, Hashable {
+        fileprivate let batch: Int
+    }
+
     /// Publishes that may wait for confirms; above it `publish` waits before it sends more.
     public static let inFlightMax = 4096
     /// Bytes that may wait for confirms, or one message: what the sockets' buffers take even if the broker, over an alarm,
@@ -143,6 +148,14 @@ public actor BrokerConnection {
     /// - Returns: what became of each message.
     /// - Throws: `BrokerError.lost`: some may have arrived, so publish those again that must not be lost.
     public func publish(_ messages: [OutgoingMessage]) async throws -> [PublishOutcome] {
+        try await outcomes(of: await send(messages))
+    }
+
+    /// Sends messages in order, and waits only where there is no room for more: so that the next ones need not wait for
+    /// the confirms of these. To be called by one task, or order between calls is nobody's.
+    /// - Returns: what to ask for the outcomes with, which must be done.
+    /// - Throws: as `publish`.
+    public func send(_ messages: [OutgoingMessage]) async throws -> Receipt {
         if !confirmsSelected {
             try call { handle throws(BrokerError) in try handle.selectConfirms(Self.publishChannel) }
             confirmsSelected = true
@@ -152,11 +165,24 @@ public actor BrokerConnection {
         batches[number] = Batch(
             outcomes: Array(repeating: nil, count: messages.count), sizes: Array(repeating: 0, count: messages.count),
             left: messages.count)
-        defer { batches[number] = nil }
-        for (position, message) in messages.enumerated() {
-            try await waitForRoom(bytes: message.body.count)
-            try send(message, ConfirmTable.Place(batch: number, position: position))
+        do {
+            for (position, message) in messages.enumerated() {
+                if !hasRoom(bytes: message.body.count) { try await waitForRoom(bytes: message.body.count) }
+                try send(message, ConfirmTable.Place(batch: number, position: position))
+            }
+        } catch {
+            batches[number] = nil
+            throw error
         }
+        return Receipt(batch: number)
+    }
+
+    /// Waits until the broker has answered for each message of `receipt`; to be asked once.
+    /// - Returns: what became of each, in order.
+    /// - Throws: as `publish`.
+    public func outcomes(of receipt: Receipt) async throws -> [PublishOutcome] {
+        let number = receipt.batch
+        defer { batches[number] = nil }
         while let batch = batches[number], batch.left > 0 {
             if let failure { throw failure }
             await withCheckedContinuation { batches[number]?.waiter = $0 }
@@ -175,11 +201,13 @@ public actor BrokerConnection {
         try call { handle throws(BrokerError) in try handle.publish(message, tag: tag, Self.publishChannel) }
     }
 
+    private func hasRoom(bytes: Int) -> Bool {
+        blockedReason == nil && confirms.count < Self.inFlightMax
+            && (inFlightBytes == 0 || inFlightBytes + bytes <= Self.inFlightBytesMax)
+    }
+
     private func waitForRoom(bytes: Int) async throws {
-        while failure == nil,
-            blockedReason != nil || confirms.count >= Self.inFlightMax
-                || inFlightBytes > 0 && inFlightBytes + bytes > Self.inFlightBytesMax
-        {
+        while failure == nil, !hasRoom(bytes: bytes) {
             await withCheckedContinuation { room.append($0) }
         }
         if let failure { throw failure }

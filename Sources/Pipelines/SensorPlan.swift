@@ -15,6 +15,8 @@ public struct SensorPlan: Sendable {
     public var recordingHertz: Double?
     /// What serials begin with.
     public var prefix: String
+    /// Whether they are sensors of a gateway, which `prefix` then names: two hyphens follow it instead of one.
+    public var isGateway: Bool
     /// Whether vibration is sent as 16-bit counts.
     public var sendsCounts: Bool
     /// Samples of one frame and channel at most; nil: as many as the wire allows.
@@ -27,13 +29,14 @@ public struct SensorPlan: Sendable {
     /// That plan.
     public init(
         count: Int?, kinds: [String], recordings: [String], recordingHertz: Double?, prefix: String, sendsCounts: Bool,
-        samplesPerFrameMax: Int?, frameMilliseconds: Int64, seed: UInt64
+        samplesPerFrameMax: Int?, frameMilliseconds: Int64, seed: UInt64, isGateway: Bool = false
     ) {
         self.count = count
         self.kinds = kinds
         self.recordings = recordings
         self.recordingHertz = recordingHertz
         self.prefix = prefix
+        self.isGateway = isGateway
         self.sendsCounts = sendsCounts
         self.samplesPerFrameMax = samplesPerFrameMax
         self.frameMilliseconds = frameMilliseconds
@@ -74,7 +77,7 @@ public struct SensorPlan: Sendable {
             }
         }
         let simulated = try kindsOfSensors.enumerated().map { index, kind in
-            var configuration = try configuration("\(prefix)-\(Self.padded(index + 1))", .kind(kind.0), index)
+            var configuration = try configuration("\(stem)\(Self.padded(index + 1))", .kind(kind.0), index)
             configuration.rate = kind.1
             return configuration
         }
@@ -82,20 +85,34 @@ public struct SensorPlan: Sendable {
         var taken = Set(simulated.map(\.serial.text))
         return try simulated
             + recordings.enumerated().map { index, path in
-                let stem = Self.sanitized(URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent)
-                var name = "\(prefix)-\(stem)"
+                let file = Self.sanitized(URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent)
+                var name = stem + file
                 var number = 2
                 while !taken.insert(name).inserted {
-                    name = "\(prefix)-\(stem)-\(number)"
+                    name = "\(stem)\(file)-\(number)"
                     number += 1
                 }
                 return try configuration(name, .recording(try recording(path)), simulated.count + index)
             }
     }
 
+    /// What all serials begin with.
+    private var stem: String { prefix + (isGateway ? Gateway.separator : "-") }
+
+    /// The gateway's own name.
+    /// - Throws: `ValidationError` if it can't be one.
+    func gatewayName() throws -> SerialNumber {
+        guard let name = SerialNumber(prefix), !prefix.contains(Gateway.separator) else {
+            throw ValidationError("--gateway \(prefix): not 1–64 of A–Z a–z 0–9 _ - without \(Gateway.separator)")
+        }
+        return name
+    }
+
     private func configuration(_ name: String, _ source: SignalSource, _ index: Int) throws -> SensorConfiguration {
         guard let serial = SerialNumber(name) else {
-            throw ValidationError("--serial-prefix \(prefix): \(name) is no serial number (1–64 of A–Z a–z 0–9 _ -)")
+            throw ValidationError(
+                "\(isGateway ? "--gateway" : "--serial-prefix") \(prefix): \(name) is no serial number (1–64 of A–Z a–z 0–9 _ -)"
+            )
         }
         var configuration = SensorConfiguration(serial: serial, source: source, seed: seed &+ UInt64(index))
         configuration.encoding = sendsCounts ? .counts : .floats

@@ -9,10 +9,23 @@ actor Simulator {
     /// The longest nap between looks at the clock; a sensor that is woken up waits no longer than this.
     private static let napMax: Duration = .milliseconds(20)
     /// Messages handed to the link at a time.
-    private static let sendMax = 2000
+    private static let sendMax = 1000
+    /// Messages under way on a connection that many sensors share, and on one of a sensor's own.
+    private static let windowMax = (shared: 4096, own: 32)
+    /// Frames of a sensor made at a time: those that have come due, and where nobody waits for their time.
+    private static let framesMax = (paced: 64, unpaced: 8)
+    /// The sensors' first samples are spread over this long.
+    private static let staggerNanoseconds: Int64 = 100_000_000
+    /// How long ago unpaced sensors began unless it is said otherwise: an hour.
+    private static let headDefault: Int64 = 3_600_000_000_000
+    /// Bytes that may wait where frames are made as fast as they leave: enough for the broker never to wait for us.
+    private static let unpacedBytesMax = 16 << 20
     /// At how many disconnects a message may be under way on a connection that many sensors share: a broker that comes
     /// back breaks it several times, and hardly any of the thousands under way can be what it breaks for.
     private static let sharedDisconnectsMax = 1000
+    /// Nanoseconds between the announcements of a gateway's sensors, one after the other: 500 a second, which the registry
+    /// takes easily. Up to 5,000 sensors announce themselves every 10 s like others, 100,000 every 200 s.
+    private static let gatewayAnnouncementSpacing: Int64 = 2_000_000
     /// How often the figures are brought up to date: adding them up visits every sensor.
     private static let figuresInterval: Duration = .seconds(1)
     /// How long the end may wait for confirms: in the ordinary course, and after SIGTERM.
@@ -21,7 +34,11 @@ actor Simulator {
     private let context: ServiceContext
     private let plan: Simulate.Plan
     private let link: any SensorLink
-    private let isOneLane: Bool
+    /// Connections; sensor i takes number i modulo this.
+    private let lanes: Int
+    /// Messages under way on each of them.
+    private let windowMax: Int
+    private let isUnpaced: Bool
     private var sensors: [VirtualSensor]
     private var reports: [SimulationReport.Sensor]
     private var outbox: Outbox
@@ -42,28 +59,47 @@ actor Simulator {
         self.context = context
         self.plan = plan
         self.link = link
-        isOneLane = plan.transport == .amqp
+        lanes = plan.transport == .mqtt ? configurations.count : plan.connections
+        let isShared = plan.transport != .mqtt
+        windowMax = isShared ? Self.windowMax.shared : Self.windowMax.own
+        let isUnpaced = plan.pace != .byTheClock
+        self.isUnpaced = isUnpaced
         skewNanoseconds = faults?.skewNanoseconds ?? 0
         // Not by the sensors' clocks: the boot grows with each start whatever they say.
         let boot = Timestamp.now.unixNanoseconds / 1_000_000
         let start = Timestamp.now.advanced(byNanoseconds: skewNanoseconds)
         let library = SignalLibrary(seed: plan.sensors.seed)
-        // Spread over a tenth of a second, so that frames don't all fall on the same instant.
-        let stagger = 100_000_000 / Int64(max(1, configurations.count))
+        // So that frames don't all fall on the same instant.
+        let stagger = Self.staggerNanoseconds / Int64(max(1, configurations.count))
         sensors = configurations.enumerated().map { index, configuration in
-            VirtualSensor(
+            var sensor = VirtualSensor(
                 configuration: configuration, boot: boot,
-                start: start.advanced(byNanoseconds: Int64(index) * stagger), library: library)
+                start: start.advanced(byNanoseconds: Int64(index) * stagger - Self.head(plan, configuration)),
+                library: library)
+            sensor.isUnpaced = isUnpaced
+            if plan.transport == .gateway {
+                let interval = Self.gatewayAnnouncementSpacing * Int64(configurations.count)
+                sensor.announcementInterval = max(VirtualSensor.announcementNanoseconds, interval)
+            }
+            return sensor
         }
         reports = sensors.map { SimulationReport.Sensor(serial: $0.serial, boot: $0.boot) }
         if let faults {
             injectors = configurations.map { FaultInjector(plan: faults, seed: $0.seed) }
         }
         outbox = Outbox(
-            lanes: isOneLane ? 1 : sensors.count,
+            lanes: lanes,
             limits: OutboxLimits(
-                bytesMax: plan.outboxBytesMax, windowMax: isOneLane ? Self.sendMax : 32,
-                disconnectsMax: isOneLane ? Self.sharedDisconnectsMax : 3))
+                bytesMax: plan.outboxBytesMax, windowMax: windowMax,
+                disconnectsMax: isShared ? Self.sharedDisconnectsMax : 3))
+    }
+
+    /// How long ago a sensor began, in nanoseconds, so that none of its frames lies in the future.
+    private static func head(_ plan: Simulate.Plan, _ configuration: SensorConfiguration) -> Int64 {
+        guard case .unpaced(let start) = plan.pace else { return 0 }
+        if let start { return Int64(start / .nanoseconds(1)) }
+        guard let framesMax = plan.framesMax else { return Self.headDefault }
+        return min(VirtualSensor.span(ofFrames: framesMax, configuration), .max / 4) + Self.staggerNanoseconds
     }
 
     /// Runs until the plan is done or the task is cancelled, and then until every confirm is there.
@@ -74,9 +110,8 @@ actor Simulator {
         let deadline = plan.duration.map { ContinuousClock.now + $0 }
         while !Task.isCancelled, deadline.map({ .now < $0 }) != false, !isDone {
             await step()
-            let nap = min(
-                Self.napMax, due.first.map { .nanoseconds(max(0, $0.nanoseconds(since: now))) } ?? Self.napMax)
-            try? await Task.sleep(for: nap)
+            let wait = due.first.map { Duration.nanoseconds(max(0, $0.nanoseconds(since: now))) } ?? Self.napMax
+            try? await Task.sleep(for: hasRoom ? min(Self.napMax, wait) : Self.napMax)
         }
         let patience = Task.isCancelled ? Self.drainMax.terminated : Self.drainMax.ordinary
         // What comes now must run even though this task may be cancelled.
@@ -100,14 +135,22 @@ actor Simulator {
     /// Takes what is due from the sensors and hands it to the link.
     private func step() async {
         let now = now
-        while let sensor = due.popDue(at: now) { advance(sensor, now) }
+        while hasRoom, let sensor = due.popDue(at: now) { advance(sensor, now) }
         noteLosses()
         await pump()
     }
 
+    /// Whether frames may be made. Sensors that sample by the clock don't ask: the outbox drops what it can't keep.
+    private var hasRoom: Bool {
+        guard isUnpaced else { return true }
+        return outbox.count < 2 * windowMax * lanes
+            && outbox.bytes < min(Self.unpacedBytesMax, plan.outboxBytesMax / 2)
+    }
+
     private func advance(_ sensor: Int, _ now: Timestamp) {
-        let framesLeft = plan.framesMax.map { Int(clamping: $0 - reports[sensor].frames) } ?? 64
-        for frame in sensors[sensor].frames(until: now, atMost: min(64, max(0, framesLeft))) {
+        let framesMax = isUnpaced ? Self.framesMax.unpaced : Self.framesMax.paced
+        let framesLeft = plan.framesMax.map { Int(clamping: $0 - reports[sensor].frames) } ?? framesMax
+        for frame in sensors[sensor].frames(until: now, atMost: min(framesMax, max(0, framesLeft))) {
             keep(.frame(frame), sensor)
         }
         if sensors[sensor].announcementDue <= now, isOnline(sensor) {
@@ -119,7 +162,9 @@ actor Simulator {
         due.insert(sensor: sensor, at: min(frameDue ?? announcementDue, announcementDue))
     }
 
-    private func isOnline(_ sensor: Int) -> Bool { online.contains(isOneLane ? 0 : sensor) }
+    private func sensorsOf(lane: Int) -> StrideTo<Int> { stride(from: lane, to: sensors.count, by: lanes) }
+
+    private func isOnline(_ sensor: Int) -> Bool { online.contains(sensor % lanes) }
 
     /// Puts what a sensor wants sent into the outbox.
     private func keep(_ reply: Reply, _ sensor: Int) {
@@ -147,7 +192,7 @@ actor Simulator {
     private func append(_ sensor: Int, _ subject: Routing.Subject, _ payload: [UInt8], _ cargo: OutboxMessage.Cargo) {
         _ = outbox.append(
             OutboxMessage(
-                sensor: sensor, lane: isOneLane ? 0 : sensor, suffix: subject.words, payload: payload, cargo: cargo))
+                sensor: sensor, lane: sensor % lanes, suffix: subject.words, payload: payload, cargo: cargo))
     }
 
     /// Hands to the link what may leave. One at a time: what leaves in order must arrive in order.
@@ -183,7 +228,7 @@ actor Simulator {
         let total = SimulationReport(sensors: reports)
         metrics.set(
             "iot_simulator_sensors_online", "Sensors with a connection.",
-            to: Double(isOneLane ? (online.isEmpty ? 0 : sensors.count) : online.count))
+            to: Double(online.reduce(0) { $0 + sensorsOf(lane: $1).underestimatedCount }))
         metrics.set("iot_simulator_frames_made", "Frames made.", to: Double(total.frames))
         metrics.set("iot_simulator_samples_made", "Samples made.", to: Double(total.samples))
         metrics.set("iot_simulator_frames_confirmed", "Frames confirmed.", to: Double(total.confirmedFrames))
@@ -195,8 +240,7 @@ actor Simulator {
     private func listen() async {
         while let events = await link.nextEvents() {
             for event in events { await handle(event) }
-            noteLosses()
-            await pump()
+            await step()
         }
     }
 
@@ -215,17 +259,27 @@ actor Simulator {
     private func connected(_ lane: Int) {
         online.insert(lane)
         outbox.connected(lane: lane)
-        if online.count == (isOneLane ? 1 : sensors.count) {
+        if online.count == lanes {
             context.readiness.ready("broker")
             context.logger.info("\(sensors.count) sensors are connected")
             lastTrouble = ""
         }
         let now = now
-        for sensor in isOneLane ? sensors.indices : lane..<(lane + 1) {
+        if plan.transport == .gateway { return spreadAnnouncements(from: now) }
+        for sensor in sensorsOf(lane: lane) {
             keep(.announcement(sensors[sensor].announcement(at: now)), sensor)
             keep(
                 .log(sensors[sensor].log(.info, "connected, connection \(sensors[sensor].connection)", at: now)), sensor
             )
+        }
+    }
+
+    /// A gateway's sensors announce themselves one after the other.
+    private func spreadAnnouncements(from now: Timestamp) {
+        for sensor in sensors.indices {
+            let wait = Int64(sensor) * Self.gatewayAnnouncementSpacing
+            sensors[sensor].announcementDue = now.advanced(byNanoseconds: wait)
+            due.insert(sensor: sensor, at: sensors[sensor].announcementDue)
         }
     }
 
@@ -235,9 +289,7 @@ actor Simulator {
         context.readiness.notReady("broker", reason)
         if reason != lastTrouble { context.logger.warning("connection lost: \(reason); trying again") }
         lastTrouble = reason
-        for sensor in isOneLane ? sensors.indices : lane..<(lane + 1) {
-            await link.setWill(sensor: sensor, sensors[sensor].willConnect())
-        }
+        await link.setWills(sensorsOf(lane: lane).map { ($0, sensors[$0].willConnect()) })
     }
 
     private func obey(_ sensor: Int, _ payload: [UInt8]) {
@@ -254,7 +306,14 @@ actor Simulator {
     private func finish(within patience: Duration) async {
         let now = now
         if plan.framesMax == nil {
-            for sensor in sensors.indices { for reply in sensors[sensor].stop(at: now) { keep(reply, sensor) } }
+            var goodbyes: [(Int, Reply)] = []
+            for sensor in sensors.indices {
+                for reply in sensors[sensor].stop(at: now) {
+                    if case .frame = reply { keep(reply, sensor) } else { goodbyes.append((sensor, reply)) }
+                }
+            }
+            // Time may be short: what was measured comes first.
+            for (sensor, reply) in goodbyes { keep(reply, sensor) }
         }
         for sensor in injectors.indices { for frame in injectors[sensor].flush() { append(frame, sensor) } }
         let deadline = ContinuousClock.now + patience

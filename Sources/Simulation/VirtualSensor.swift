@@ -5,7 +5,7 @@ public import Sensors
 /// Pure: time comes in as an argument, and whatever it wants sent goes out as a value. Call `frames(until:)` when
 /// `nextDue` has come, `announcement(at:)` when `announcementDue` has, `receive(_:at:)` for each command.
 public struct VirtualSensor: Sendable {
-    /// Nanoseconds between announcements: 10 s.
+    /// Nanoseconds between announcements unless told otherwise: 10 s.
     public static let announcementNanoseconds: Int64 = 10_000_000_000
     /// A sensor that does not move tells its place in one frame of this many.
     static let framesForEachPlace: Int64 = 600
@@ -22,8 +22,14 @@ public struct VirtualSensor: Sendable {
     public private(set) var framesDropped: Int64 = 0
     /// 1, 2, 3 … for each connection that was tried in this boot; 0 before the first.
     public private(set) var connection: Int64 = 0
+    /// Nanoseconds between announcements.
+    public var announcementInterval = Self.announcementNanoseconds
     /// When it should announce itself next.
-    public private(set) var announcementDue: Timestamp
+    public var announcementDue: Timestamp
+
+    /// Whether frames are taken when there is room for them instead of when they are complete (`--unpaced`). Then nothing
+    /// is sampled up to now: commands and the end cut no frame short.
+    public var isUnpaced = false
 
     var clock: SampleClock
     var answers = CommandMemory()
@@ -48,6 +54,14 @@ public struct VirtualSensor: Sendable {
         channels = source.channels
         samplesPerFrame = configuration.frameShape.samples(at: rate, channels: channels.count)
         signal = SignalGenerator(configuration: configuration, rate: rate, origin: start, library: library)
+    }
+
+    /// Nanoseconds from the first sample of a sensor's first frame to the first sample after `count` frames.
+    public static func span(ofFrames count: Int64, _ configuration: SensorConfiguration) -> Int64 {
+        let rate = firstRate(configuration)
+        let samples = configuration.frameShape.samples(at: rate, channels: configuration.source.channels.count)
+        let (total, overflow) = count.multipliedReportingOverflow(by: Int64(samples))
+        return overflow ? .max : rate.nanoseconds(toSample: total)
     }
 
     private static func firstRate(_ configuration: SensorConfiguration) -> SampleRate {
@@ -84,7 +98,7 @@ public struct VirtualSensor: Sendable {
 
     /// All frames that are complete at `now`, and a last one of the samples taken since.
     public mutating func flush(at now: Timestamp) -> [Frame] {
-        guard state == .awake else { return [] }
+        guard state == .awake, !isUnpaced else { return [] }
         var frames = frames(until: now, atMost: .max)
         let rest = Int(clock.samplesDue(at: now))
         if rest > 0 { frames.append(nextFrame(of: rest)) }
@@ -108,9 +122,9 @@ public struct VirtualSensor: Sendable {
 
     // MARK: what it says of itself
 
-    /// What it says of itself now; the next one is due 10 s later.
+    /// What it says of itself now; the next one is due an `announcementInterval` later.
     public mutating func announcement(at now: Timestamp) -> Announcement {
-        announcementDue = now.advanced(byNanoseconds: Self.announcementNanoseconds)
+        announcementDue = now.advanced(byNanoseconds: announcementInterval)
         return announcement(state, at: now)
     }
 

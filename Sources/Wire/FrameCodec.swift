@@ -126,7 +126,7 @@ public enum FrameCodec {
         case .counts(let samples, let scale, let offset):
             var counts = unsafe Iot__Counts()
             unsafe iot__counts__init(&counts)
-            let bytes = unsafe arena.array(samples.map(\.littleEndian))
+            let bytes = unsafe arena.array(samples.map { $0.littleEndian })
             unsafe counts.counts.len = samples.count * 2
             unsafe counts.counts.data = UnsafeMutableRawPointer(bytes).assumingMemoryBound(to: UInt8.self)
             unsafe counts.scale = scale

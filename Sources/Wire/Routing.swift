@@ -28,6 +28,9 @@ public enum Routing {
     /// The command queue of a sensor that speaks AMQP.
     public static func commandQueue(_ serial: SerialNumber) -> String { "sensor_\(serial)" }
 
+    /// The command queue of all sensors of a gateway.
+    public static func gatewayQueue(_ gateway: SerialNumber) -> String { "gateway_\(gateway)" }
+
     /// What a message is about: what follows the sensor in the key.
     public enum Subject: Sendable, Hashable {
         /// Frames.

@@ -20,6 +20,13 @@ extension EndToEnd {
                 var corrupted: Set<Int64> { sequences(corruptedSequences) }
             }
 
+            struct Counts: Decodable, Equatable {
+                var droppedFrames: Int64
+                var corruptedFrames: Int64
+                var duplicatedFrames: Int64
+                var reorderedFrames: Int64
+            }
+
             struct Sensor: Decodable {
                 var serial: String
                 var bootId: Int64
@@ -30,7 +37,7 @@ extension EndToEnd {
 
             var frames: Int64
             var confirmedFrames: Int64
-            var injected: [String: Int64]
+            var injected: Counts
             var sensors: [Sensor]
 
             init(_ result: Program.Result) throws {
@@ -60,12 +67,20 @@ extension EndToEnd {
                 #expect(injected.contains { $0.duplicatedFrames > 0 } && injected.contains { $0.reorderedFrames > 0 })
                 let dropped = injected.reduce(0) { $0 + Int64($1.dropped.count) }
                 let corrupted = injected.reduce(0) { $0 + Int64($1.corrupted.count) }
+                let duplicated = injected.reduce(0) { $0 + $1.duplicatedFrames }
                 #expect(report.confirmedFrames == 2000 - dropped)
-                #expect(report.injected["droppedFrames"] ?? report.injected["dropped_frames"] == dropped)
+                #expect(
+                    report.injected
+                        == Report.Counts(
+                            droppedFrames: dropped, corruptedFrames: corrupted, duplicatedFrames: duplicated,
+                            reorderedFrames: injected.reduce(0) { $0 + $1.reorderedFrames }))
 
                 try await eventually("all that can be stored is stored") {
                     try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot")
                         >= 2000 - dropped - corrupted
+                }
+                try await eventually("every frame that was sent twice has come twice") {
+                    try await system.number("SELECT sum(duplicates) FROM sensor_boot") >= duplicated
                 }
                 try await eventually("all that can't be read is in quarantine") {
                     try await system.number("SELECT count(*) FROM quarantine") >= corrupted
@@ -96,10 +111,10 @@ extension EndToEnd {
             // The ledger knows all of them but those behind the last frame that came.
             let ledger = try await system.store.query(
                 """
-                SELECT b.next_sequence, b.duplicates, k FROM sensor_boot b JOIN sensor s USING (sensor_id)
+                SELECT b.next_sequence, b.duplicates, k FROM sensor_boot b
                   LEFT JOIN sequence_gap g USING (sensor_id, boot_id)
                   LEFT JOIN LATERAL generate_series(first_sequence, last_sequence) k ON true
-                 WHERE s.serial = $1 AND b.boot_id = $2
+                 WHERE sensor_id = (SELECT sensor_id FROM sensor WHERE serial = $1) AND boot_id = $2
                 """, boot)
             let next = try #require(ledger.first?.integer("next_sequence"))
             #expect(Set(ledger.rows.compactMap { $0.integer("k") }) == lost.filter { $0 < next }, "\(sensor.serial)")
