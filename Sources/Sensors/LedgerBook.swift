@@ -23,7 +23,7 @@ public struct LedgerBook: Sendable {
         public var ledger: SequenceLedger
         /// 0: there is no row yet.
         public var version: Int64
-        /// Where the last frame of the boot stood in the partition; nil: none has come by this stream.
+        /// Where the highest frame of the boot stood in the partition; nil: none has come by this stream.
         public var last: StreamPlace?
 
         /// That ledger, read at that version.
@@ -50,7 +50,7 @@ public struct LedgerBook: Sendable {
         public var givenUp: Int64 = 0
         /// Where the first frame of the boot in the batch stood in the partition; nil: none came by the stream.
         public var first: StreamPlace?
-        /// Where the last one stood.
+        /// Where the one with the highest sequence stood.
         public var last: StreamPlace?
         /// Holes that are gone or have changed.
         public var gapsRemoved: [SequenceGap] = []
@@ -68,7 +68,8 @@ public struct LedgerBook: Sendable {
             }
             if let place {
                 first = first ?? place
-                last = place
+                // An older frame that is read again, after a reset for example, is not what the next one follows.
+                if last == nil || sequence == ledger.next - 1 { last = place }
             }
             return verdict
         }

@@ -198,7 +198,8 @@ extension StoreConnection {
     /// The chunk that holds a time, made in a short transaction of its own if it is not there.
     /// - Throws: `StoreError`.
     public func chunk(of table: ChunkedTable, at time: Timestamp) throws -> Range<Timestamp> {
-        let row = try transaction(timeout: .seconds(10)) { session in
+        // A maker that is stopped in here keeps all others waiting that long.
+        let row = try transaction(timeout: .seconds(4)) { session in
             try session.query(
                 """
                 SELECT (extract(epoch FROM starts) * 1000000)::bigint AS starts,

@@ -142,6 +142,13 @@ struct Arena {
             """, [.text(stream)])
     }
 
+    /// The same for each stream.
+    func committedByStream() async throws -> [Int64] {
+        let rows = try await system.store.query(
+            "SELECT coalesce(committed_offset, -1) AS committed FROM ingest_partition ORDER BY stream")
+        return rows.rows.compactMap { $0.integer("committed") }
+    }
+
     // MARK: load
 
     /// Starts sensors that send ten frames a second each, and waits until all of them have been stored once.

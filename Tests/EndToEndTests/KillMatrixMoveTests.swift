@@ -67,11 +67,13 @@ extension EndToEnd.KillMatrix {
             let simulator = try await arena.simulate("term")
             var slowest: Duration = .zero
             for _ in 1...3 {
-                let before = try await arena.committed(nil)
                 let begin = try await arena.stop("i1")
                 slowest = max(slowest, begin.duration(to: .now))
+                let before = try await arena.committedByStream()
                 try await arena.start("i1")
-                try await eventually("more is stored") { try await arena.committed(nil) > before + 50 }
+                try await eventually("more of every stream is stored") {
+                    zip(try await arena.committedByStream(), before).allSatisfy { $0 > $1 }
+                }
                 let again = "iot_ingest_reread_messages_total"
                 let page = await TestServers.get(try await arena["i1"].http() + "/metrics")
                 try demand(page?.body.contains(again + "{") == true, "no figure of what is read again")

@@ -138,6 +138,19 @@ import Testing
         #expect(change.gapsAdded == [SequenceGap(5...7, cause: .streamReset)])
     }
 
+    /// An older state of the broker: what is stored comes again first, and then what followed the loss.
+    @Test func framesThatAreReadAgainDoNotHideTheReset() throws {
+        var book = LedgerBook()
+        book.load(key, LedgerBook.Entry(ledger: SequenceLedger(next: 5), version: 3, last: place(70)))
+        book.load(StreamHoles([StreamHole(first: place(71), cause: .streamReset)]))
+        for sequence in 0..<4 as Range<Int64> {
+            #expect(book.note(key, sequence, at: place(sequence, incarnation: 2)) == .duplicate)
+        }
+        #expect(book.note(key, 8, at: place(4, incarnation: 2)) == .new)
+        let change = try #require(book.changes.first)
+        #expect(change.gapsAdded == [SequenceGap(5...7, cause: .streamReset)])
+    }
+
     /// A frame that comes back out of quarantine stands in no place of the stream.
     @Test func aFrameWithoutAPlaceLeavesThePlaceAsItWas() throws {
         var book = LedgerBook()
