@@ -71,6 +71,7 @@ extension EndToEnd {
                     try await system.number("SELECT count(*) FROM quarantine") >= corrupted
                 }
                 for sensor in report.sensors { try await expect(sensor, in: system) }
+                try await expectAudit(report, in: system)
                 // Every frame was taken 90 s after it came.
                 let clocks = try await system.store.query(
                     """
@@ -97,7 +98,7 @@ extension EndToEnd {
             let ledger = try await system.store.query(
                 """
                 SELECT b.next_sequence, b.duplicates, k FROM sensor_boot b JOIN sensor s USING (sensor_id)
-                  LEFT JOIN sequence_gap g USING (sensor_id, boot_id)
+                  LEFT JOIN sequence_gap g ON g.sensor_id = b.sensor_id AND g.boot_id = b.boot_id
                   LEFT JOIN LATERAL generate_series(first_sequence, last_sequence) k ON true
                  WHERE s.serial = $1 AND b.boot_id = $2
                 """, boot)
@@ -115,6 +116,28 @@ extension EndToEnd {
                 [.text("sensor_\(sensor.serial).data")])
             #expect(unread == Int64(sensor.injected.corrupted.count), "\(sensor.serial)")
             #expect(sensor.injected.skewNs == 90_000_000_000)
+        }
+
+        /// The audit finds exactly what was injected: how many frames of each sensor, and why.
+        private func expectAudit(_ report: Report, in system: TestSystem) async throws {
+            for sensor in report.sensors {
+                let arguments = ["audit", sensor.serial, "-o", "json"]
+                try await eventually("the good-bye of \(sensor.serial) is known") {
+                    let result = try await system.run("iotctl", arguments)
+                    return try AuditRecord(result).published == sensor.frames
+                }
+                let result = try await system.run("iotctl", arguments)
+                let audit = try AuditRecord(result)
+                let (dropped, corrupted) = (sensor.injected.dropped, sensor.injected.corrupted)
+                #expect(result.status == (dropped.isEmpty && corrupted.isEmpty ? 0 : 1))
+                #expect(audit.stored == sensor.frames - Int64(dropped.count + corrupted.count))
+                #expect(audit.duplicates == sensor.injected.duplicatedFrames && audit.givenUp == 0)
+                #expect(audit.missing == Int64(dropped.count + corrupted.count))
+                #expect(audit.causes["late"] == Int64(dropped.count))
+                #expect(audit.causes["quarantined"] == Int64(corrupted.count))
+                let ranges = audit.sensors.flatMap(\.boots).flatMap(\.losses)
+                #expect(Set(ranges.flatMap { $0.first...$0.last }) == dropped.union(corrupted))
+            }
         }
 
         @Test func aBadSpecificationIsRefusedInOneLine() async throws {

@@ -1,5 +1,6 @@
-@testable import Sensors
 import Testing
+
+@testable import Sensors
 
 /// Each cause by itself, and who goes first where several fit.
 @Suite struct LossAuditTests {
