@@ -213,10 +213,9 @@ extension Session {
     ) throws -> [(sensor: Int32, payload: LossAudit.Quarantined)] {
         let rows = try query(
             """
-            SELECT s.sensor_id, q.* FROM sensor s
-             CROSS JOIN (SELECT NULL::bigint AS boot_id, NULL::bigint AS sequence) AS unread CROSS JOIN LATERAL (
+            SELECT s.sensor_id, q.* FROM sensor s CROSS JOIN LATERAL (
                 SELECT source, incarnation, stream_offset, boot_id, sequence, \(microseconds("at")) AS at_us
-                  FROM quarantine WHERE routing_key = 'sensor_' || s.serial || '.data' AND stream_offset IS NOT NULL
+                  FROM quarantine WHERE serial = s.serial AND stream_offset IS NOT NULL
                  ORDER BY quarantine_id DESC LIMIT $2) q
              WHERE s.sensor_id = ANY ($1::int[])
             """, [sensors, .integer(Int64(countMax))])

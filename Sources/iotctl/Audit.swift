@@ -7,6 +7,7 @@ internal import Store
 struct Audit: AsyncParsableCommand {
     /// Help.
     static let configuration = CommandConfiguration(
+        commandName: "audit",
         abstract: "Shows which frames were published and stored, which are missing and why.",
         discussion: """
             Examples:

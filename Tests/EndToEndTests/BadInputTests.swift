@@ -81,15 +81,42 @@ extension EndToEnd {
                 let system = services.system
                 let sent = try await outside(system, "dates")
                 try await expectStored(system, "bad3", sent["good"] ?? -1)
+                try await expectStored(system, "bad6", 0)
+                try await expectStored(system, "bad5", 0)
                 try await eventually("all are stored") {
-                    try await system.number("SELECT count(*) FROM measurement WHERE clock <> 0") == 3000
+                    try await system.number("SELECT count(*) FROM measurement WHERE clock <> 0") == 3002
                 }
                 #expect(try await system.number("SELECT count(*) FROM show_chunks('measurement')") <= 2)
                 #expect(
                     try await system.number(
-                        "SELECT count(DISTINCT device_time_ns) FROM measurement WHERE clock IN (1, 2)") == 3000)
-                #expect(try await system.number("SELECT count(*) FROM measurement WHERE clock = 1") == 1500)
+                        "SELECT count(DISTINCT device_time_ns) FROM measurement WHERE clock IN (1, 2)") == 3001)
+                #expect(try await system.number("SELECT count(*) FROM measurement WHERE clock = 1") == 1501)
+                let flagged = try await services["i1"].metric("iot_ingest_untrusted_times_total")
+                #expect(flagged == 3002)
                 #expect(try await system.number("SELECT count(*) FROM latest WHERE \"time\" > now() + '1 hour'") == 0)
+                // How far each clock is off, by its newest frame.
+                try await eventually("newest values") {
+                    try await system.number(
+                        "SELECT count(*) FROM latest WHERE clock = 0 OR sensor_id IN "
+                            + "(SELECT sensor_id FROM sensor WHERE serial IN ('bad5', 'bad6'))") == 3
+                }
+                let shown = try await system.run("iotctl", ["get", "sensors", "-o", "json"])
+                struct Clock: Decodable {
+                    var serial: String
+                    var clock: String?
+                    var clockOffsetS: Double?
+                }
+                let decoder = JSONDecoder()
+                decoder.keyDecodingStrategy = .convertFromSnakeCase
+                let clocks = try decoder.decode([Clock].self, from: Data(shown.output.utf8))
+                #expect(clocks.map(\.clock) == ["ok", "future", "none"])
+                #expect(clocks.map(\.serial) == ["bad3", "bad5", "bad6"])
+                let offsets = clocks.map(\.clockOffsetS)
+                #expect(abs(try #require(offsets[0])) < 60 && offsets[2] == nil)
+                #expect(abs(try #require(offsets[1]) - 86_400) < 60)
+                let text = try await system.run("iotctl", ["describe", "sensor", "bad5"])
+                let line = text.output.split(separator: "\n").first { $0.hasPrefix("Clock:") }
+                #expect(line?.contains("future +23h") == true || line?.contains("future +24h") == true)
             }
         }
 

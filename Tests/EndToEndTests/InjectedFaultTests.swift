@@ -86,6 +86,7 @@ extension EndToEnd {
                     try await system.number("SELECT count(*) FROM quarantine") >= corrupted
                 }
                 for sensor in report.sensors { try await expect(sensor, in: system) }
+                try await expectAudit(report, in: system)
                 // Every frame was taken 90 s after it came.
                 let clocks = try await system.store.query(
                     """
@@ -130,6 +131,28 @@ extension EndToEnd {
                 [.text("sensor_\(sensor.serial).data")])
             #expect(unread == Int64(sensor.injected.corrupted.count), "\(sensor.serial)")
             #expect(sensor.injected.skewNs == 90_000_000_000)
+        }
+
+        /// The audit finds exactly what was injected: how many frames of each sensor, and why.
+        private func expectAudit(_ report: Report, in system: TestSystem) async throws {
+            for sensor in report.sensors {
+                let arguments = ["audit", sensor.serial, "-o", "json"]
+                try await eventually("the good-bye of \(sensor.serial) is known") {
+                    let result = try await system.run("iotctl", arguments)
+                    return try AuditRecord(result).published == sensor.frames
+                }
+                let result = try await system.run("iotctl", arguments)
+                let audit = try AuditRecord(result)
+                let (dropped, corrupted) = (sensor.injected.dropped, sensor.injected.corrupted)
+                #expect(result.status == (dropped.isEmpty && corrupted.isEmpty ? 0 : 1))
+                #expect(audit.stored == sensor.frames - Int64(dropped.count + corrupted.count))
+                #expect(audit.duplicates == sensor.injected.duplicatedFrames && audit.givenUp == 0)
+                #expect(audit.missing == Int64(dropped.count + corrupted.count))
+                #expect(audit.causes["late"] == Int64(dropped.count))
+                #expect(audit.causes["quarantined"] == Int64(corrupted.count))
+                let ranges = audit.sensors.flatMap(\.boots).flatMap(\.losses)
+                #expect(Set(ranges.flatMap { $0.first...$0.last }) == dropped.union(corrupted))
+            }
         }
 
         @Test func aBadSpecificationIsRefusedInOneLine() async throws {

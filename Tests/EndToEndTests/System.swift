@@ -14,14 +14,14 @@ struct Services {
 
     /// Starts registry, logs-ingester and `replicas` measurements-ingesters, gives them to `body`, and ends them.
     static func with(
-        replicas: Int = 2, _ body: (inout Services) async throws -> Void
+        replicas: Int = 2, registry: [String] = [], _ body: (inout Services) async throws -> Void
     ) async throws {
         try await TestSystem.with { system in
             var services = Services(system: system)
             do {
-                try await services.start("sensor-registry")
+                try await services.start("sensor-registry", registry)
                 try await services.start("logs-ingester")
-                for replica in 1...replicas { try await services.startIngester("i\(replica)") }
+                for replica in 1..<(replicas + 1) { try await services.startIngester("i\(replica)") }
                 try await body(&services)
             } catch {
                 for (name, program) in services.programs.sorted(by: { $0.key < $1.key }) {
@@ -34,8 +34,8 @@ struct Services {
         }
     }
 
-    mutating func start(_ name: String) async throws {
-        let program = try system.start(name)
+    mutating func start(_ name: String, _ arguments: [String] = []) async throws {
+        let program = try system.start(name, arguments)
         programs[name] = program
         try await program.ready()
     }

@@ -53,16 +53,27 @@ final class Partition {
 
     /// Notes frames of one boot and commits them.
     @discardableResult
-    func commit(_ key: LedgerBook.Key, sequences: [Int64]) async throws -> [SequenceLedger.Verdict] {
-        for (key, entry) in try await store.ledgers(for: book.unknown(among: [key])) { book.load(key, entry) }
-        let verdicts = sequences.map { book.note(key, $0) }
+    func commit(
+        _ key: LedgerBook.Key, sequences: [Int64], at places: [StreamPlace] = [], holes: [ClosedRange<Int64>] = []
+    ) async throws -> [SequenceLedger.Verdict] {
+        let unknown = book.unknown(among: [key])
+        for (key, entry) in try await store.ledgers(for: unknown, stream: lease.stream) { book.load(key, entry) }
+        for hole in holes {
+            let first = StreamPlace(incarnation: lease.incarnation, offset: hole.lowerBound)
+            book.note(StreamHole(first: first, cause: .brokerRetention))
+        }
+        let verdicts = sequences.enumerated().map { index, sequence in
+            book.note(key, sequence, at: places.indices.contains(index) ? places[index] : nil)
+        }
         var batch = batch(
-            rows: zip(sequences, verdicts).filter { $0.1 != .duplicate }.map { sequence, _ in
+            rows: zip(sequences, verdicts).filter { $0.1 == .new || $0.1 == .late }.map { sequence, _ in
                 .test(
                     time: Timestamp(unixMilliseconds: 1_763_720_000_000 + sequence), sensor: key.sensor,
                     position: FramePosition(boot: key.boot, sequence: sequence), samples: .value(Double(sequence)))
             })
+        if let last = places.last { batch.lastOffset = last.offset }
         batch.ledger = book.changes
+        batch.holes = holes
         do { try await commit(batch) } catch {
             book.rollBack()
             throw error

@@ -52,8 +52,6 @@ COMMENT ON COLUMN boot_announcement.announced_at IS 'The broker''s stamp of its 
 COMMENT ON COLUMN boot_announcement.earlier_next_sequence IS 'next_sequence of the announcement before the newest: those frames have had time to arrive.';
 COMMENT ON COLUMN boot_announcement.earlier_at IS 'The broker''s stamp of that one.';
 
-CREATE INDEX quarantine_by_key ON quarantine (routing_key);
-
 ALTER TABLE latest
     ADD COLUMN clock          smallint NOT NULL DEFAULT 0 CHECK (clock BETWEEN 0 AND 3),
     ADD COLUMN clock_offset_s double precision;

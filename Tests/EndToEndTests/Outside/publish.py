@@ -87,6 +87,8 @@ def dates(amqp):
         amqp.publish("sensor_bad3.data", frame(2 * index, [1.0], start=1 + index * day))
         amqp.publish("sensor_bad3.data", frame(2 * index + 1, [1.0], start=4_102_444_800_000_000_000 + index * day))
     amqp.publish("sensor_bad3.data", frame(3000, [1.0]))
+    amqp.publish("sensor_bad5.data", frame(0, [1.0], start=time.time_ns() + day))
+    amqp.publish("sensor_bad6.data", frame(0, [1.0], start=0))
     return {"good": 3000}
 
 
@@ -203,10 +205,58 @@ def device_json(_):
     return {}
 
 
+def frames(amqp):
+    """frames SERIAL BOOT FIRST LAST [SAMPLES]: frames of one boot, from the first sequence to the last."""
+    serial, boot, first, last, samples = (sys.argv[2:] + ["3"])[:5]
+    for sequence in range(int(first), int(last) + 1):
+        amqp.publish(f"sensor_{serial}.data", frame(sequence, [1.0] * int(samples), boot_id=int(boot)))
+    return {}
+
+
+def announce(amqp):
+    """announce SERIAL BOOT NEXT DROPPED STATE: what a sensor says of a boot."""
+    serial, boot, following, dropped, state = sys.argv[2:]
+    said = compiled("registration").Announcement(
+        schema=1, boot_id=int(boot), connection=1, state=int(state), next_sequence=int(following),
+        frames_dropped=int(dropped), at_unix_ns=time.time_ns())
+    amqp.publish(f"sensor_{serial}.registry", said.SerializeToString())
+    return {}
+
+
+def ask_time(_):
+    """A sensor without a clock asks for the time, over MQTT."""
+    answers = []
+    client = mqtt()
+    client.on_message = lambda _c, _d, message: answers.append((message, time.time_ns()))
+    client.loop_start()
+    client.subscribe("sensor_clockless/commands/#", qos=1)
+    said = compiled("registration").Announcement(schema=1, boot_id=1, connection=1, state=1, wants_time=True)
+    deadline = time.monotonic() + 30
+    while not answers and time.monotonic() < deadline:
+        # The subscription may come after the first one.
+        client.publish("sensor_clockless/registry", said.SerializeToString(), qos=1).wait_for_publish(30)
+        for _ in range(20):
+            time.sleep(0.1)
+            if answers:
+                break
+    client.loop_stop()
+    if not answers:
+        raise SystemExit("nobody told the time")
+    message, arrived = answers[0]
+    command = compiled("command").Command.FromString(message.payload)
+    arguments = {argument.name: argument.text for argument in command.arguments}
+    return {
+        "topic_is_right": int(message.topic == "sensor_clockless/commands/time" and command.name == "time"),
+        "off_ms": abs(arrived - int(arguments["unix_ns"])) // 1_000_000,
+        "valid_ms": (command.expires_unix_ns - command.issued_unix_ns) // 1_000_000,
+        "issued_is_argument": int(command.issued_unix_ns == int(arguments["unix_ns"])),
+    }
+
+
 if __name__ == "__main__":
     verbs = {
         "rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "junk": junk, "json": device_json,
         "burst": burst, "one": one, "hostile": hostile, "logs": logs, "poisoned-logs": poisoned_logs,
-        "frames": frames,
+        "frames": frames, "announce": announce, "ask-time": ask_time,
     }
     print(json.dumps(verbs[sys.argv[1]](AMQP())))
