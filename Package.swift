@@ -86,6 +86,14 @@ let package = Package(
             name: "iotctl", dependencies: ["Pipelines", "Sensors", "Wire", "Broker", "Store", argumentParser, yaml],
             swiftSettings: strict),
 
+        // `make bench`: what our programs are measured against.
+        .executableTarget(
+            name: "bench-tool",
+            dependencies: [
+                "Pipelines", "Broker", "Store", "Wire", "Sensors", "CRabbitMQ", "CPostgres", argumentParser,
+            ],
+            path: "Benchmarks/BenchTool", swiftSettings: strict),
+
         .testTarget(name: "SensorsTests", dependencies: ["Sensors"], swiftSettings: strict),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Sensors"], swiftSettings: strict),
         .testTarget(

@@ -97,7 +97,7 @@ void   iot__channel__free_unpacked
   assert(message->base.descriptor == &iot__channel__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor iot__announcement__field_descriptors[11] =
+static const ProtobufCFieldDescriptor iot__announcement__field_descriptors[12] =
 {
   {
     "schema",
@@ -231,6 +231,18 @@ static const ProtobufCFieldDescriptor iot__announcement__field_descriptors[11] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "wants_time",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Announcement, wants_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned iot__announcement__field_indices_by_name[] = {
   10,   /* field[10] = at_unix_ns */
@@ -244,11 +256,12 @@ static const unsigned iot__announcement__field_indices_by_name[] = {
   6,   /* field[6] = sample_rate_hz */
   0,   /* field[0] = schema */
   5,   /* field[5] = state */
+  11,   /* field[11] = wants_time */
 };
 static const ProtobufCIntRange iot__announcement__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor iot__announcement__descriptor =
 {
@@ -258,7 +271,7 @@ const ProtobufCMessageDescriptor iot__announcement__descriptor =
   "Iot__Announcement",
   "iot",
   sizeof(Iot__Announcement),
-  11,
+  12,
   iot__announcement__field_descriptors,
   iot__announcement__field_indices_by_name,
   1,  iot__announcement__number_ranges,

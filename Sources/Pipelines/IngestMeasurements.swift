@@ -71,7 +71,7 @@ private struct Replica {
                 for stream in plan.giveBack { held[stream]?.worker.cancel() }
                 for stream in plan.take where held[stream] == nil {
                     guard let lease = try await store.take(stream, replica: name) else { continue }
-                    held[stream] = Holding(lease: lease, worker: start(lease))
+                    held[stream] = Holding(lease: lease, worker: start(lease, partitions: partitions.count))
                 }
                 if plan.isShort { pause = IngestMeasurements.heartbeatWhileShort }
                 context.readiness.ready("database")
@@ -100,10 +100,10 @@ private struct Replica {
         }
     }
 
-    private func start(_ lease: PartitionLease) -> Task<Void, Never> {
+    private func start(_ lease: PartitionLease, partitions: Int) -> Task<Void, Never> {
         context.logger.notice("\(lease.stream): taken, epoch \(lease.epoch), stored up to \(lease.committed ?? -1)")
         return Task { [context, alarms, limits, ended] in
-            var worker = PartitionWorker(context, lease, alarms, limits)
+            var worker = PartitionWorker(context, lease, partitions: partitions, alarms, limits)
             do { try await worker.run() } catch {
                 if !(error is CancellationError) { context.logger.error("\(lease.stream): \(error)") }
             }

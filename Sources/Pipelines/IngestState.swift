@@ -15,6 +15,7 @@ struct IngestState {
     private var limitStates: [ChannelAddress: LimitState] = [:]
     private var sensorsWithStates: Set<Int32> = []
     private(set) var ledgers = LedgerBook()
+    private var knowsHoles = false
     private(set) var latest = LatestBook()
 
     /// What the batch in hand changes; kept if it commits.
@@ -26,7 +27,13 @@ struct IngestState {
     // MARK: before a batch
 
     /// Reads from the database what the batch needs and is not known yet.
-    mutating func load(for batch: FrameBatch, limits: LimitBook, from store: StoreConnection) async throws {
+    mutating func load(
+        for batch: FrameBatch, of stream: String, limits: LimitBook, from store: StoreConnection
+    ) async throws {
+        if !knowsHoles {
+            ledgers.load(try await store.holes(of: stream))
+            knowsHoles = true
+        }
         try await loadSensors(batch, store)
         try await loadChannels(batch, store)
         var keys: Set<LedgerBook.Key> = []
@@ -40,7 +47,7 @@ struct IngestState {
         }
         let unknown = ledgers.unknown(among: keys)
         if !unknown.isEmpty {
-            for (key, entry) in try await store.ledgers(for: unknown) { ledgers.load(key, entry) }
+            for (key, entry) in try await store.ledgers(for: unknown, stream: stream) { ledgers.load(key, entry) }
         }
         if !unplaced.isEmpty {
             places.merge(try await store.lastPlaces(of: unplaced.sorted())) { _, new in new }
@@ -91,6 +98,11 @@ struct IngestState {
     ) -> [AlarmEvent] {
         var alarms: [AlarmEvent] = []
         var rejects = batch.rejects
+        let incarnation = ingest.lease.incarnation
+        for hole in ingest.holes {
+            let first = StreamPlace(incarnation: incarnation, offset: hole.lowerBound)
+            ledgers.note(StreamHole(first: first, cause: .brokerRetention))
+        }
         for received in batch.frames {
             guard let sensor = ids[received.serial], hasNumbers(received.frame, sensor) else {
                 let rejection = Rejection(.invalidFrame, "the sensor has more than 64 channels")
@@ -99,9 +111,10 @@ struct IngestState {
             }
             if let position = received.frame.position {
                 let key = LedgerBook.Key(sensor: sensor, boot: position.boot)
-                let verdict = ledgers.note(key, position.sequence)
+                let place = received.delivery.streamOffset.map { StreamPlace(incarnation: incarnation, offset: $0) }
+                let verdict = ledgers.note(key, position.sequence, at: place)
                 counts.note(verdict)
-                if verdict == .duplicate { continue }
+                if verdict == .duplicate || verdict == .unknown { continue }
             }
             apply(received, sensor, limits, &ingest, &counts, &alarms)
         }
@@ -230,6 +243,7 @@ struct IngestCounts: Sendable {
     var rows = 0
     var late = 0
     var duplicates = 0
+    var givenUp = 0
     var rejected: [RejectionReason: Int] = [:]
     var clocks: [ClockVerdict: Int] = [:]
     /// The broker's stamp of each frame.
@@ -242,6 +256,7 @@ struct IngestCounts: Sendable {
         case .new: break
         case .late: late += 1
         case .duplicate: duplicates += 1
+        case .unknown: givenUp += 1
         }
     }
 

@@ -11,9 +11,9 @@ struct PartitionWorker {
     static let prefetch: UInt16 = 5000
     /// Most messages in one transaction.
     static let batchMessagesMax = 4000
-    /// Most bytes of payload that wait in memory for one stream: 3 MiB, so that a replica that holds all four stays
-    /// below 100 MB with the same again as frames and twice that as rows.
-    static let inboxBytesMax = 3 << 20
+    /// Most bytes of payload that wait in memory for all streams of the installation, which one replica may hold: 12 MiB,
+    /// so that it stays below 100 MB with the batches in hand, as payloads and as frames.
+    static let inboxBytesMax = 12 << 20
     /// How long a message may wait for company, so that a slow stream is not a transaction for each.
     static let linger: Duration = .milliseconds(10)
     /// How often newest values are written when nothing comes, and cancellation is noticed at the latest.
@@ -23,11 +23,18 @@ struct PartitionWorker {
     private let store: StoreConnection
     private let alarms: AlarmPublisher
     private let limits: LimitWatch
+    private let inboxBytesMax: Int
     private var lease: PartitionLease
     private var state = IngestState(clockRule: ClockRule())
-    private var copy = MeasurementCopy()
+    private var chunks = ChunkBook()
+    private var locationChunks = ChunkBook()
 
-    init(_ context: ServiceContext, _ lease: PartitionLease, _ alarms: AlarmPublisher, _ limits: LimitWatch) {
+    /// - Parameter partitions: of the installation, which share the memory.
+    init(
+        _ context: ServiceContext, _ lease: PartitionLease, partitions: Int, _ alarms: AlarmPublisher,
+        _ limits: LimitWatch
+    ) {
+        inboxBytesMax = min(3 << 20, Self.inboxBytesMax / max(1, partitions))
         self.context = context
         self.lease = lease
         self.alarms = alarms
@@ -43,6 +50,7 @@ struct PartitionWorker {
             _ = try await context.retrying(
                 lease.stream, part: "broker", while: { !($0 is IngestConflict) }
             ) {
+                try await worker.endOtherWriters()
                 let broker = try await worker.context.openBroker(worker.lease.stream)
                 do { try await worker.read(from: broker) } catch {
                     await broker.close()
@@ -64,7 +72,7 @@ struct PartitionWorker {
         let consumer = try await broker.consume(
             ConsumerOptions(
                 queue: lease.stream, prefetch: Self.prefetch,
-                offset: lease.committed.map(StreamOffset.offset) ?? .first, inboxBytesMax: Self.inboxBytesMax))
+                offset: lease.committed.map(StreamOffset.offset) ?? .first, inboxBytesMax: inboxBytesMax))
         while !Task.isCancelled {
             let deliveries = try await broker.nextBatch(
                 consumer, upTo: Self.batchMessagesMax, linger: Self.linger, timeout: Self.idle)
@@ -77,7 +85,7 @@ struct PartitionWorker {
             for delivery in deliveries {
                 switch cursor.note(offset: delivery.streamOffset ?? 0, fingerprint: { delivery.fingerprint }) {
                 case .take: fresh.append(delivery)
-                case .skip: break
+                case .skip: noteReread(delivery)
                 case .takeAfterHole(let hole):
                     holes.append(hole)
                     fresh.append(delivery)
@@ -113,7 +121,22 @@ struct PartitionWorker {
         context.logger.error("\(lease.stream) is not the stream that was stored up to here: \(why); beginning anew")
         context.metrics.count("iot_ingest_stream_resets_total", "Streams that were made anew.")
         lease = try await store.reset(lease)
+        state = IngestState(clockRule: ClockRule())
         return StreamCursor(committed: nil, fingerprint: nil)
+    }
+
+    /// The last stored message comes again to show that the stream is the same; any other should not.
+    private func noteReread(_ delivery: Delivery) {
+        let isMarker = delivery.streamOffset == lease.committed
+        context.metrics.count(
+            "iot_ingest_reread_messages_total", "Messages that came again although they were stored.",
+            by: isMarker ? 0 : 1, labels: "stream=\"\(lease.stream)\"")
+    }
+
+    /// What a replica that was stopped or cut off has begun in the database can't end any more, and holds its locks.
+    private func endOtherWriters() async throws {
+        let count = try await store.endOtherWriters(of: lease.stream)
+        if count > 0 { context.logger.warning("\(lease.stream): ended \(count) stalled transactions") }
     }
 
     private func noteHoles(_ holes: [ClosedRange<Int64>]) {
@@ -167,7 +190,11 @@ struct PartitionWorker {
                 return error.advice == .retry || (deliveries.count == 1 && error.sqlState == "53200")
             }
         ) {
-            if mayHaveCommitted, try await worker.isStored(upTo: deliveries.last) { return }
+            if mayHaveCommitted {
+                // Only when nobody can commit any more is it certain what is stored.
+                try await worker.endOtherWriters()
+                if try await worker.isStored(upTo: deliveries.last) { return }
+            }
             mayHaveCommitted = true
             try await worker.store(batch, deliveries, holes)
         }
@@ -192,29 +219,40 @@ struct PartitionWorker {
     ) async throws {
         guard let last = deliveries.last, let lastOffset = last.streamOffset else { return }
         let limits = try await limits.current(store)
-        try await state.load(for: batch, limits: limits, from: store)
-        copy.clear()
-        var ingest = IngestBatch(
-            lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint, measurements: copy)
-        copy = MeasurementCopy(capacity: 0)
+        try await state.load(for: batch, of: lease.stream, limits: limits, from: store)
+        var ingest = IngestBatch(lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint)
         ingest.holes = holes
         var counts = IngestCounts()
         let events = state.apply(batch, limits: limits, to: &ingest, counts: &counts)
-        ingest.measurements.finish()
         do {
+            try await makeChunks(for: ingest, mayHalve: deliveries.count > 1)
             try await alarms.publish(events)
             try await store.commit(ingest)
         } catch {
             state.rollBack(ingest)
             if case IngestConflict.ledgerChanged = error { state.forgetLedgers(of: ingest) }
-            copy = ingest.measurements
             throw error
         }
         state.commit()
         lease.committed = lastOffset
         lease.fingerprint = last.fingerprint
-        copy = ingest.measurements
         IngestMetrics.note(counts, lag: .now, stream: lease.stream, in: context.metrics)
+    }
+
+    /// Makes sure that the chunks are there; the next one of the present too, when it will soon be needed.
+    /// - Throws: `StoreError` with 54000, "program limit exceeded", if they are too many for one COPY.
+    private mutating func makeChunks(for ingest: IngestBatch, mayHalve: Bool) async throws {
+        let times = ingest.measurements.lazy.map(\.time)
+        while let time = chunks.firstUnknown(times) ?? chunks.due(now: .now) {
+            chunks.note(try await store.chunk(of: .measurement, at: time))
+        }
+        while let time = locationChunks.firstUnknown(ingest.places.lazy.map(\.time)) {
+            locationChunks.note(try await store.chunk(of: .location, at: time))
+        }
+        guard mayHalve, chunks.count(times) > ChunkBook.perBatchMax else { return }
+        throw StoreError.failed(
+            operation: "COPY measurement", sqlState: "54000",
+            message: "more than \(ChunkBook.perBatchMax) chunks in one batch")
     }
 
     private mutating func writeLatest() async {
@@ -241,6 +279,9 @@ enum IngestMetrics {
         metrics.count(
             "iot_ingest_duplicate_frames_total", "Frames that came again, not stored.", by: counts.duplicates,
             labels: labels)
+        metrics.count(
+            "iot_ingest_given_up_frames_total", "Frames not stored because they lie in joined holes of the ledger.",
+            by: counts.givenUp, labels: labels)
         for (reason, count) in counts.rejected {
             metrics.count(
                 "iot_quarantined_total", "Payloads put into quarantine.", by: count,

@@ -18,8 +18,10 @@ public enum Register {
                 let store = context.openStore("registry")
                 try await prepare(context, store, partitions)
                 try await Schema.declareTopology(context, store)
+                let time = AnswerTime(context)
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask { try await registryReader(context, store).run() }
+                    group.addTask { try await registryReader(context, store, time).run() }
+                    group.addTask { try await FindCauses(context: context, store: context.openStore("causes")).run() }
                     group.addTask { try await alarmReader(context, context.openStore("alarms")).run() }
                     for queue in [Routing.unroutedQueue, Routing.deadQueue] {
                         group.addTask { try await quarantineReader(context, queue, context.openStore(queue)).run() }
@@ -27,6 +29,7 @@ public enum Register {
                     group.addTask { await guardStreams(context) }
                     try await group.waitForAll()
                 }
+                await time.close()
             }
         ]
     }
@@ -67,7 +70,7 @@ public enum Register {
     }
 
     private static func registryReader(
-        _ context: ServiceContext, _ store: StoreConnection
+        _ context: ServiceContext, _ store: StoreConnection, _ time: AnswerTime
     ) -> QueueReader<RegistryMessage> {
         QueueReader(
             context: context, queue: Routing.registryQueue,
@@ -89,6 +92,7 @@ public enum Register {
             },
             store: { messages in
                 try await store.record(messages)
+                await time.answer(messages)
                 context.metrics.count("iot_registry_messages_total", "Messages recorded.", by: messages.count)
             })
     }

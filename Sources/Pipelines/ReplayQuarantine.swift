@@ -185,7 +185,9 @@ public struct ReplayQuarantine: Sendable {
     private func store(_ frames: [Readable]) async throws -> [Int64: Outcome] {
         if frames.isEmpty { return [:] }
         if dryRun { return try await judge(frames) }
-        do { return try await storeTogether(frames) } catch {
+        do { return try await storeTogether(frames) } catch is TooManyChunks {
+            // One by one.
+        } catch {
             if frames.count == 1, let kept = Self.fault(of: error) { return [frames[0].record.id: kept] }
             guard frames.count > 1, Self.fault(of: error) != nil else { throw error }
         }
@@ -217,11 +219,12 @@ public struct ReplayQuarantine: Sendable {
         try await rows.load(frames.map { ($0.serial, $0.frame) }, from: store)
         var book = LedgerBook()
         let keys = Set(frames.compactMap { frame in rows[frame.serial].flatMap { Self.key(frame.frame, $0) } })
-        for (key, entry) in try await store.ledgers(for: keys.sorted()) { book.load(key, entry) }
+        let ledgers = try await store.ledgers(for: keys.sorted())
+        for (key, entry) in ledgers { book.load(key, entry) }
         let placed = Set(frames.filter { $0.frame.place != nil }.compactMap { rows[$0.serial] })
         var places = placed.isEmpty ? [:] : try await store.lastPlaces(of: placed.sorted())
         var latest = LatestBook()
-        var batch = QuarantineBatch(ids: [], measurements: MeasurementCopy())
+        var batch = QuarantineBatch(ids: [])
         var outcomes: [Int64: Outcome] = [:]
         for readable in frames {
             let (record, frame) = (readable.record, readable.frame)
@@ -229,12 +232,18 @@ public struct ReplayQuarantine: Sendable {
                 outcomes[record.id] = .kept("invalid_frame: the sensor has more than 64 channels")
                 continue
             }
-            batch.ids.append(record.id)
-            if let key = Self.key(frame, sensor), let position = frame.position,
-                book.note(key, position.sequence) == .duplicate
-            {
-                outcomes[record.id] = .duplicate
-                continue
+            if let key = Self.key(frame, sensor), let position = frame.position {
+                if Self.isUnknown(position, ledgers[key]) {
+                    outcomes[record.id] = .kept("nobody knows any more whether it is stored: it lies in a joined gap")
+                    continue
+                }
+                batch.ids.append(record.id)
+                if book.note(key, position.sequence) == .duplicate {
+                    outcomes[record.id] = .duplicate
+                    continue
+                }
+            } else {
+                batch.ids.append(record.id)
             }
             let time = rows.cut(frame, sensor: sensor, received: record.received ?? record.at ?? .now) { row in
                 batch.measurements.append(row)
@@ -246,11 +255,31 @@ public struct ReplayQuarantine: Sendable {
             }
             outcomes[record.id] = .stored(samples: frame.sampleCount)
         }
-        batch.measurements.finish()
         batch.ledger = book.changes
         batch.latest = latest.takeDue(now: .now)
-        if !batch.ids.isEmpty { try await store.commit(batch) }
+        if batch.ids.isEmpty { return outcomes }
+        try await makeChunks(for: batch, mayRefuse: frames.count > 1)
+        try await store.commit(batch)
         return outcomes
+    }
+
+    /// More chunks than one transaction may touch.
+    private struct TooManyChunks: Error {}
+
+    /// Makes the chunks that a batch needs in transactions of their own, so that no ingester waits for the batch.
+    private func makeChunks(for batch: QuarantineBatch, mayRefuse: Bool) async throws {
+        let times = batch.measurements.map(\.time)
+        for (table, times) in [
+            (StoreConnection.ChunkedTable.measurement, times), (.location, batch.places.map(\.time)),
+        ] {
+            var chunks = ChunkBook()
+            while let time = chunks.firstUnknown(times) { chunks.note(try await store.chunk(of: table, at: time)) }
+            if mayRefuse, chunks.count(times) > ChunkBook.perBatchMax { throw TooManyChunks() }
+        }
+    }
+
+    private static func isUnknown(_ position: FramePosition, _ entry: LedgerBook.Entry?) -> Bool {
+        entry?.ledger.gaps.contains { $0.isJoined && $0.range.contains(position.sequence) } == true
     }
 
     private static func key(_ frame: Frame, _ sensor: Int32) -> LedgerBook.Key? {

@@ -1,10 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
-internal import Logging
-internal import Sensors
 internal import Simulation
-internal import Telemetry
-internal import Wire
 
 /// Virtual sensors ▶ outbox ▶ link ▶ broker, and commands on the way back.
 public enum Simulate {
@@ -28,22 +24,27 @@ public enum Simulate {
         public var framesMax: Int64?
         /// Most bytes that wait for the broker.
         public var outboxBytesMax: Int
+        /// What to do to the frames on purpose, as `FaultPlan` reads it; nil: nothing.
+        public var fault: String?
 
         /// That plan.
         public init(
-            sensors: SensorPlan, transport: Transport, duration: Duration?, framesMax: Int64?, outboxBytesMax: Int
+            sensors: SensorPlan, transport: Transport, duration: Duration?, framesMax: Int64?, outboxBytesMax: Int,
+            fault: String? = nil
         ) {
             self.sensors = sensors
             self.transport = transport
             self.duration = duration
             self.framesMax = framesMax
             self.outboxBytesMax = outboxBytesMax
+            self.fault = fault
         }
     }
 
     /// The parts of sensor-simulator.
     public static func parts(_ context: ServiceContext, _ plan: Plan) throws -> [Part] {
         FileDescriptors.raiseLimit()
+        let faults = try faultPlan(plan.fault)
         let configurations = try plan.sensors.configurations()
         let serials = configurations.map(\.serial)
         let link: any SensorLink
@@ -55,309 +56,21 @@ public enum Simulate {
             }
             link = AMQPLink(context, serials: serials)
         }
-        let simulator = Simulator(context, plan, configurations, link)
+        let simulator = Simulator(context, plan, configurations, faults, link)
         return [
             Part {
                 let report = await simulator.run()
-                try report.write(to: .standardOutput)
+                try FileHandle.standardOutput.write(contentsOf: report.json())
                 guard report.isComplete else { throw ExitStatus.failed }
             }
         ]
     }
-}
 
-/// Runs the sensors: the one place where time passes for them.
-private actor Simulator {
-    /// The longest nap between looks at the clock; a sensor that is woken up waits no longer than this.
-    private static let napMax: Duration = .milliseconds(20)
-    /// Messages handed to the link at a time.
-    private static let sendMax = 2000
-    /// At how many disconnects a message may be under way on a connection that many sensors share: a broker that comes
-    /// back breaks it several times, and hardly any of the thousands under way can be what it breaks for.
-    private static let sharedDisconnectsMax = 1000
-    /// How long the end may wait for confirms: in the ordinary course, and after SIGTERM.
-    private static let drainMax: (ordinary: Duration, terminated: Duration) = (.seconds(120), .milliseconds(4500))
-
-    private let context: ServiceContext
-    private let plan: Simulate.Plan
-    private let link: any SensorLink
-    private let isOneLane: Bool
-    private var sensors: [VirtualSensor]
-    private var reports: [SimulationReport.Sensor]
-    private var outbox: Outbox
-    private var due = DueQueue()
-    private var online = Set<Int>()
-    private var ending = false
-    private var lastTrouble = ""
-
-    init(
-        _ context: ServiceContext, _ plan: Simulate.Plan, _ configurations: [SensorConfiguration],
-        _ link: any SensorLink
-    ) {
-        self.context = context
-        self.plan = plan
-        self.link = link
-        isOneLane = plan.transport == .amqp
-        let start = Timestamp.now
-        let library = SignalLibrary(seed: plan.sensors.seed)
-        // Spread over a tenth of a second, so that frames don't all fall on the same instant.
-        let stagger = 100_000_000 / Int64(max(1, configurations.count))
-        sensors = configurations.enumerated().map { index, configuration in
-            VirtualSensor(
-                configuration: configuration, boot: start.unixNanoseconds / 1_000_000,
-                start: start.advanced(byNanoseconds: Int64(index) * stagger), library: library)
+    /// - Throws: `ValidationError` that names the option and what is wrong with it.
+    static func faultPlan(_ text: String?) throws -> FaultPlan? {
+        do throws(FaultPlan.Fault) { return try text.map { text throws(FaultPlan.Fault) in try FaultPlan(text) } } catch
+        {
+            throw ValidationError("--fault \(error)")
         }
-        reports = sensors.map { SimulationReport.Sensor(serial: $0.serial, boot: $0.boot) }
-        outbox = Outbox(
-            lanes: isOneLane ? 1 : sensors.count,
-            limits: OutboxLimits(
-                bytesMax: plan.outboxBytesMax, windowMax: isOneLane ? Self.sendMax : 32,
-                disconnectsMax: isOneLane ? Self.sharedDisconnectsMax : 3))
-    }
-
-    /// Runs until the plan is done or the task is cancelled, and then until every confirm is there.
-    func run() async -> SimulationReport {
-        await link.start(wills: sensors.indices.map { sensors[$0].willConnect() })
-        for sensor in sensors.indices { due.insert(sensor: sensor, at: sensors[sensor].nextDue ?? .now) }
-        let listener = Task { await self.listen() }
-        let deadline = plan.duration.map { ContinuousClock.now + $0 }
-        while !Task.isCancelled, deadline.map({ .now < $0 }) != false, !isDone {
-            await step()
-            let nap = min(
-                Self.napMax, due.first.map { .nanoseconds(max(0, $0.nanoseconds(since: .now))) } ?? Self.napMax)
-            try? await Task.sleep(for: nap)
-        }
-        let patience = Task.isCancelled ? Self.drainMax.terminated : Self.drainMax.ordinary
-        // What comes now must run even though this task may be cancelled.
-        await Task { await self.finish(within: patience) }.value
-        await link.close()
-        await listener.value
-        return SimulationReport(sensors: reports)
-    }
-
-    private var isDone: Bool {
-        guard let framesMax = plan.framesMax else { return false }
-        return reports.allSatisfy { $0.frames >= framesMax }
-    }
-
-    // MARK: time passes
-
-    /// Takes what is due from the sensors and hands it to the link.
-    private func step() async {
-        let now = Timestamp.now
-        while let sensor = due.popDue(at: now) { advance(sensor, now) }
-        noteLosses()
-        await pump()
-    }
-
-    private func advance(_ sensor: Int, _ now: Timestamp) {
-        let framesLeft = plan.framesMax.map { Int(clamping: $0 - reports[sensor].frames) } ?? 64
-        for frame in sensors[sensor].frames(until: now, atMost: min(64, max(0, framesLeft))) {
-            keep(.frame(frame), sensor)
-        }
-        if sensors[sensor].announcementDue <= now, isOnline(sensor) {
-            keep(.announcement(sensors[sensor].announcement(at: now)), sensor)
-        }
-        let isDone = plan.framesMax.map { reports[sensor].frames >= $0 } ?? false
-        let frameDue = isDone ? nil : sensors[sensor].nextDue
-        let announcementDue = max(sensors[sensor].announcementDue, now.advanced(bySeconds: 1))
-        due.insert(sensor: sensor, at: min(frameDue ?? announcementDue, announcementDue))
-    }
-
-    private func isOnline(_ sensor: Int) -> Bool { online.contains(isOneLane ? 0 : sensor) }
-
-    /// Puts what a sensor wants sent into the outbox.
-    private func keep(_ reply: Reply, _ sensor: Int) {
-        let message: OutboxMessage
-        let lane = isOneLane ? 0 : sensor
-        switch reply {
-        case .frame(let frame):
-            let payload = FrameCodec.encode(frame)
-            let samples = frame.sampleCount
-            reports[sensor].made(samples: samples, bytes: payload.count)
-            message = OutboxMessage(
-                sensor: sensor, lane: lane, suffix: Routing.Subject.data.words, payload: payload,
-                cargo: .frame(samples: samples))
-        case .ack(let ack):
-            message = word(sensor, lane, .acks, AckCodec.encode(ack))
-        case .announcement(let announcement):
-            message = word(sensor, lane, .registry, AnnouncementCodec.encode(announcement))
-        case .log(let line):
-            message = word(sensor, lane, .logs, LogLineCodec.encode(line))
-        }
-        _ = outbox.append(message)
-    }
-
-    private func word(_ sensor: Int, _ lane: Int, _ subject: Routing.Subject, _ payload: [UInt8]) -> OutboxMessage {
-        OutboxMessage(sensor: sensor, lane: lane, suffix: subject.words, payload: payload, cargo: .word)
-    }
-
-    private func pump() async {
-        while true {
-            let taken = outbox.take(atMost: Self.sendMax)
-            if taken.isEmpty { break }
-            await link.send(
-                taken.compactMap { token, message in
-                    Routing.Subject(suffix: message.suffix).map {
-                        LinkMessage(sensor: message.sensor, subject: $0, payload: message.payload, token: token.bits)
-                    }
-                })
-        }
-        report()
-    }
-
-    private func noteLosses() {
-        for loss in outbox.takeLosses() {
-            reports[loss.sensor].lost(loss)
-            sensors[loss.sensor].dropped(frames: loss.frames)
-            let why = loss.cause == .overflow ? "the outbox is full" : "given up after too many disconnects"
-            context.logger.warning("\(sensors[loss.sensor].serial): \(loss.frames) frames dropped: \(why)")
-        }
-    }
-
-    private func report() {
-        let metrics = context.metrics
-        let total = SimulationReport(sensors: reports)
-        metrics.set(
-            "iot_simulator_sensors_online", "Sensors with a connection.",
-            to: Double(isOneLane ? (online.isEmpty ? 0 : sensors.count) : online.count))
-        metrics.set("iot_simulator_frames_made", "Frames made.", to: Double(total.frames))
-        metrics.set("iot_simulator_samples_made", "Samples made.", to: Double(total.samples))
-        metrics.set("iot_simulator_frames_confirmed", "Frames confirmed.", to: Double(total.confirmedFrames))
-        metrics.set("iot_simulator_outbox_bytes", "Bytes that wait for the broker.", to: Double(outbox.bytes))
-    }
-
-    // MARK: what comes back
-
-    private func listen() async {
-        while let events = await link.nextEvents() {
-            for event in events { await handle(event) }
-            noteLosses()
-            await pump()
-        }
-    }
-
-    private func handle(_ event: LinkEvent) async {
-        switch event {
-        case .connected(let lane): connected(lane)
-        case .disconnected(let lane, let reason): await disconnected(lane, reason)
-        case .confirmed(let token):
-            if let message = outbox.confirm(Outbox.Token(bits: token)) { reports[message.sensor].confirmed(message) }
-        case .returned(let token): outbox.returned(Outbox.Token(bits: token))
-        case .refused(let token): outbox.giveUp(Outbox.Token(bits: token))
-        case .command(let sensor, let payload): obey(sensor, payload)
-        }
-    }
-
-    private func connected(_ lane: Int) {
-        online.insert(lane)
-        outbox.connected(lane: lane)
-        if online.count == (isOneLane ? 1 : sensors.count) {
-            context.readiness.ready("broker")
-            context.logger.info("\(sensors.count) sensors are connected")
-            lastTrouble = ""
-        }
-        let now = Timestamp.now
-        for sensor in isOneLane ? sensors.indices : lane..<(lane + 1) {
-            keep(.announcement(sensors[sensor].announcement(at: now)), sensor)
-            keep(
-                .log(sensors[sensor].log(.info, "connected, connection \(sensors[sensor].connection)", at: now)), sensor
-            )
-        }
-    }
-
-    private func disconnected(_ lane: Int, _ reason: String) async {
-        online.remove(lane)
-        outbox.connectionLost(lane: lane)
-        context.readiness.notReady("broker", reason)
-        if reason != lastTrouble { context.logger.warning("connection lost: \(reason); trying again") }
-        lastTrouble = reason
-        for sensor in isOneLane ? sensors.indices : lane..<(lane + 1) {
-            await link.setWill(sensor: sensor, sensors[sensor].willConnect())
-        }
-    }
-
-    private func obey(_ sensor: Int, _ payload: [UInt8]) {
-        guard let command = unsafe try? CommandCodec.decode(payload.span.bytes) else {
-            context.logger.warning("\(sensors[sensor].serial): a command that can't be read")
-            return
-        }
-        for reply in sensors[sensor].receive(command, at: .now) { keep(reply, sensor) }
-        due.insert(sensor: sensor, at: sensors[sensor].nextDue ?? .now)
-    }
-
-    // MARK: the end
-
-    private func finish(within patience: Duration) async {
-        let now = Timestamp.now
-        if plan.framesMax == nil {
-            for sensor in sensors.indices { for reply in sensors[sensor].stop(at: now) { keep(reply, sensor) } }
-        }
-        let deadline = ContinuousClock.now + patience
-        while outbox.count > 0, .now < deadline {
-            await pump()
-            try? await Task.sleep(for: .milliseconds(5))
-        }
-        noteLosses()
-        report()
-        if outbox.count > 0 { context.logger.error("\(outbox.count) messages were not confirmed in time") }
-    }
-}
-
-extension Routing.Subject {
-    /// The subject that an outbox message names.
-    init?(suffix: String) {
-        switch suffix {
-        case "data": self = .data
-        case "registry": self = .registry
-        case "acks": self = .acks
-        case "logs": self = .logs
-        default: return nil
-        }
-    }
-}
-
-extension SimulationReport {
-    /// Whether every frame is accounted for: confirmed, or dropped for want of room and counted.
-    var isComplete: Bool { openFrames == 0 && givenUpFrames == 0 }
-
-    private struct Form: Encodable {
-        struct Sensor: Encodable {
-            var serial: String
-            var bootId: Int64
-            var frames: Int64
-            var samples: Int64
-            var bytes: Int64
-            var confirmedFrames: Int64
-            var confirmedSamples: Int64
-            var droppedFrames: Int64
-            var givenUpFrames: Int64
-        }
-
-        var frames: Int64
-        var samples: Int64
-        var bytes: Int64
-        var confirmedFrames: Int64
-        var confirmedSamples: Int64
-        var droppedFrames: Int64
-        var givenUpFrames: Int64
-        var sensors: [Sensor]
-    }
-
-    /// Writes the report as one JSON object.
-    func write(to file: FileHandle) throws {
-        let form = Form(
-            frames: frames, samples: samples, bytes: bytes, confirmedFrames: confirmedFrames,
-            confirmedSamples: confirmedSamples, droppedFrames: droppedFrames, givenUpFrames: givenUpFrames,
-            sensors: sensors.map {
-                Form.Sensor(
-                    serial: $0.serial.text, bootId: $0.boot, frames: $0.frames, samples: $0.samples, bytes: $0.bytes,
-                    confirmedFrames: $0.confirmedFrames, confirmedSamples: $0.confirmedSamples,
-                    droppedFrames: $0.droppedFrames, givenUpFrames: $0.givenUpFrames)
-            })
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-        try file.write(contentsOf: try encoder.encode(form) + Data("\n".utf8))
     }
 }

@@ -57,6 +57,13 @@ struct SensorSimulator: AsyncParsableCommand {
     @Option(help: "Other seeds give other signals.")
     var seed: UInt64 = 1
 
+    @Option(
+        help: """
+            Spoil frames on purpose, such as drop:0.1%,duplicate:0.1%,reorder:1%,skew:5s,corrupt:0.05%. A frame suffers \
+            one kind at most; skew puts the sensors' clocks ahead, or with -5s behind. The report says what was done.
+            """)
+    var fault: String?
+
     func validate() throws {
         guard sensors.map((1...100_000).contains) != false else { throw ValidationError("--sensors is 1…100000") }
         guard (1...60_000).contains(frameMilliseconds) else { throw ValidationError("--frame-milliseconds is 1…60000") }
@@ -73,7 +80,8 @@ struct SensorSimulator: AsyncParsableCommand {
                 count: sensors, kinds: kind, recordings: replay, recordingHertz: replayRate,
                 prefix: serialPrefix ?? SensorPlan.hostPrefix, sendsCounts: counts,
                 samplesPerFrameMax: samplesPerFrame, frameMilliseconds: frameMilliseconds, seed: seed),
-            transport: transport, duration: duration, framesMax: frames, outboxBytesMax: outboxMegabytes << 20)
+            transport: transport, duration: duration, framesMax: frames, outboxBytesMax: outboxMegabytes << 20,
+            fault: fault)
         try await Run.service("sensor-simulator", options: options, waitingFor: ["broker"], endsByItself: true) {
             try Simulate.parts($0, plan)
         }

@@ -14,6 +14,11 @@ public struct LatestValue: Sendable, Equatable {
     public var statistics: SampleStatistics
     /// The row's rate; 0: none.
     public var rateHertz: Double
+    /// How far the device's clock was believed.
+    public var clock: ClockVerdict
+    /// Seconds from the frame's arrival to the time that the device gave its last sample: below 0 by as long as the
+    /// frame was under way, unless the device's clock is wrong. Nil: it has no clock.
+    public var clockOffsetSeconds: Double?
 
     /// The value that a row leaves.
     public init(_ row: MeasurementRow) {
@@ -26,6 +31,9 @@ public struct LatestValue: Sendable, Equatable {
         value = row.samples[last]
         statistics = row.statistics
         rateHertz = row.rateHertz
+        clock = row.clock
+        let device = row.clock == .ok ? time : row.deviceTime?.advanced(byNanoseconds: offset)
+        clockOffsetSeconds = device?.seconds(since: row.received)
     }
 }
 

@@ -23,11 +23,14 @@ public struct LedgerBook: Sendable {
         public var ledger: SequenceLedger
         /// 0: there is no row yet.
         public var version: Int64
+        /// Where the last frame of the boot stood in the partition; nil: none has come by this stream.
+        public var last: StreamPlace?
 
         /// That ledger, read at that version.
-        public init(ledger: SequenceLedger, version: Int64) {
+        public init(ledger: SequenceLedger, version: Int64, last: StreamPlace? = nil) {
             self.ledger = ledger
             self.version = version
+            self.last = last
         }
     }
 
@@ -43,17 +46,58 @@ public struct LedgerBook: Sendable {
         public var frames: Int64 = 0
         /// Frames that it found there already.
         public var duplicates: Int64 = 0
+        /// Frames that it did not add because they lie in a joined hole.
+        public var givenUp: Int64 = 0
+        /// Where the first frame of the boot in the batch stood in the partition; nil: none came by the stream.
+        public var first: StreamPlace?
+        /// Where the last one stood.
+        public var last: StreamPlace?
         /// Holes that are gone or have changed.
-        public var gapsRemoved: [ClosedRange<Int64>] = []
+        public var gapsRemoved: [SequenceGap] = []
         /// Holes that are new or have changed.
-        public var gapsAdded: [ClosedRange<Int64>] = []
+        public var gapsAdded: [SequenceGap] = []
+
+        fileprivate mutating func note(
+            _ sequence: Int64, at place: StreamPlace?, _ holes: Holes
+        ) -> SequenceLedger.Verdict {
+            let verdict = ledger.note(sequence) { [last] in holes.cause(after: last, before: place) }
+            switch verdict {
+            case .new, .late: frames += 1
+            case .duplicate: duplicates += 1
+            case .unknown: givenUp += 1
+            }
+            if let place {
+                first = first ?? place
+                last = place
+            }
+            return verdict
+        }
     }
 
-    /// Most ledgers kept in memory (about 100 bytes each); beyond it they are read again when needed.
+    /// The holes of the stream: those that are stored, and those of the batch in hand.
+    fileprivate struct Holes {
+        var committed: StreamHoles
+        var pending: [StreamHole]
+
+        /// Why frames between two that came are missing. Before the first frame of a boot only a hole of the batch in
+        /// hand is held to be it; older ones may have been long before the boot (`LossAudit` knows more).
+        func cause(after last: StreamPlace?, before place: StreamPlace?) -> LossCause {
+            guard let place else { return .late }
+            let here = pending.last { hole in hole.first < place && last.map { $0 < hole.first } ?? true }
+            return here?.cause ?? last.flatMap { committed.cause(after: $0, before: place) } ?? .late
+        }
+    }
+
+    /// Most ledgers kept in memory (about 200 bytes each); beyond it they are read again when needed.
     public static let entriesMax = 200_000
+    /// Most holes of ledgers kept in memory (about 32 bytes each); beyond it ledgers are read again when needed.
+    public static let gapsMax = 500_000
 
     private var committed: [Key: Entry] = [:]
+    private var committedGaps = 0
+    private var committedHoles = StreamHoles()
     private var pending: [Key: Change] = [:]
+    private var pendingHoles: [StreamHole] = []
 
     /// An empty book.
     public init() {}
@@ -62,24 +106,38 @@ public struct LedgerBook: Sendable {
     public func unknown(among keys: Set<Key>) -> [Key] { keys.filter { committed[$0] == nil }.sorted() }
 
     /// Takes over a ledger as the database has it.
-    public mutating func load(_ key: Key, _ entry: Entry) { committed[key] = entry }
+    public mutating func load(_ key: Key, _ entry: Entry) { keep(key, entry) }
+
+    /// Takes over the holes of the stream as the database has them.
+    public mutating func load(_ holes: StreamHoles) { committedHoles = holes }
 
     /// Forgets ledgers that somebody else has changed.
     public mutating func forget(_ keys: some Sequence<Key>) {
-        for key in keys { committed[key] = nil }
+        for key in keys { keep(key, nil) }
     }
 
+    private mutating func keep(_ key: Key, _ entry: Entry?) {
+        committedGaps += (entry?.ledger.gaps.count ?? 0) - (committed[key]?.ledger.gaps.count ?? 0)
+        committed[key] = entry
+    }
+
+    /// Notes a hole of the stream that the batch in hand has found, before its frames are noted.
+    public mutating func note(_ hole: StreamHole) { pendingHoles.append(hole) }
+
     /// Notes a frame of a loaded ledger.
-    public mutating func note(_ key: Key, _ sequence: Int64) -> SequenceLedger.Verdict {
-        let before = committed[key] ?? Entry(ledger: SequenceLedger(), version: 0)
-        var change = pending[key] ?? Change(key: key, version: before.version, ledger: before.ledger)
-        let verdict = change.ledger.note(sequence)
-        switch verdict {
-        case .new, .late: change.frames += 1
-        case .duplicate: change.duplicates += 1
+    /// - Parameter place: where it stood in the partition; nil: it did not come by the stream.
+    public mutating func note(
+        _ key: Key, _ sequence: Int64, at place: StreamPlace? = nil
+    ) -> SequenceLedger.Verdict {
+        let holes = Holes(committed: committedHoles, pending: pendingHoles)
+        guard let index = pending.index(forKey: key) else {
+            let before = committed[key] ?? Entry(ledger: SequenceLedger(), version: 0)
+            var change = Change(key: key, version: before.version, ledger: before.ledger, last: before.last)
+            let verdict = change.note(sequence, at: place, holes)
+            pending[key] = change
+            return verdict
         }
-        pending[key] = change
-        return verdict
+        return pending.values[index].note(sequence, at: place, holes)
     }
 
     /// What the batch changes, in order of the keys.
@@ -87,23 +145,47 @@ public struct LedgerBook: Sendable {
         pending.values.sorted { $0.key < $1.key }.map { change in
             var change = change
             let before = committed[change.key]?.ledger.gaps ?? []
-            guard before != change.ledger.gaps else { return change }
-            let (old, new) = (Set(before), Set(change.ledger.gaps))
-            change.gapsRemoved = before.filter { !new.contains($0) }
-            change.gapsAdded = change.ledger.gaps.filter { !old.contains($0) }
+            (change.gapsRemoved, change.gapsAdded) = Self.difference(before, change.ledger.gaps)
             return change
         }
+    }
+
+    /// What is in only one of two lists that are in order.
+    private static func difference(
+        _ old: [SequenceGap], _ new: [SequenceGap]
+    ) -> (removed: [SequenceGap], added: [SequenceGap]) {
+        if old == new { return ([], []) }
+        var (removed, added): ([SequenceGap], [SequenceGap]) = ([], [])
+        var (oldRest, newRest) = (old[...], new[...])
+        while let left = oldRest.first, let right = newRest.first {
+            if left == right {
+                oldRest.removeFirst()
+                newRest.removeFirst()
+            } else if left.range.lowerBound <= right.range.lowerBound {
+                removed.append(oldRest.removeFirst())
+            } else {
+                added.append(newRest.removeFirst())
+            }
+        }
+        return (removed + oldRest, added + newRest)
     }
 
     /// The batch is stored.
     public mutating func commit() {
         for change in pending.values {
-            committed[change.key] = Entry(ledger: change.ledger, version: change.version + 1)
+            keep(change.key, Entry(ledger: change.ledger, version: change.version + 1, last: change.last))
         }
+        for hole in pendingHoles { committedHoles.insert(hole) }
         pending = [:]
-        if committed.count > Self.entriesMax { committed = [:] }
+        pendingHoles = []
+        guard committed.count > Self.entriesMax || committedGaps > Self.gapsMax else { return }
+        committed = [:]
+        committedGaps = 0
     }
 
     /// The batch is not stored.
-    public mutating func rollBack() { pending = [:] }
+    public mutating func rollBack() {
+        pending = [:]
+        pendingHoles = []
+    }
 }

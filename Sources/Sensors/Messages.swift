@@ -52,11 +52,13 @@ public struct Announcement: Sendable, Equatable {
     public var channels: [Channel]
     /// When it said so, by its own clock.
     public var at: Timestamp?
+    /// Whether it asks for the time.
+    public var wantsTime: Bool
 
     /// An announcement of these parts.
     public init(
         boot: Int64, connection: Int64, kind: String, firmware: String, state: State, rate: SampleRate?,
-        nextSequence: Int64, framesDropped: Int64, channels: [Channel], at: Timestamp?
+        nextSequence: Int64, framesDropped: Int64, channels: [Channel], at: Timestamp?, wantsTime: Bool = false
     ) {
         self.boot = boot
         self.connection = connection
@@ -68,6 +70,7 @@ public struct Announcement: Sendable, Equatable {
         self.framesDropped = framesDropped
         self.channels = channels
         self.at = at
+        self.wantsTime = wantsTime
     }
 }
 
@@ -117,7 +120,26 @@ public struct Command: Sendable, Equatable {
         public static let awake = "awake"
         /// Sample at argument `hertz` from now on.
         public static let changeSampleFrequency = "change_sample_frequency"
+        /// Not to be answered: the time, in argument `unix_ns`, to a sensor that asked for it.
+        public static let time = "time"
     }
+
+    /// How long a sensor may still believe an answer to its question for the time, in seconds.
+    public static let timeValiditySeconds: Int64 = 10
+
+    private static let timeIDPrefix = "time:"
+
+    /// The answer to a sensor that asks for the time.
+    /// - Parameter id: what makes it unlike others, at most 59 bytes.
+    public static func time(_ now: Timestamp, id: String) -> Command {
+        Command(
+            id: timeIDPrefix + id, name: Name.time, arguments: ["unix_ns": .text("\(now.unixNanoseconds)")],
+            issued: now,
+            expires: now.advanced(bySeconds: timeValiditySeconds), issuer: "sensor-registry")
+    }
+
+    /// Whether a command or an answer with this id is about the time: there are too many to keep.
+    public static func isTime(id: String) -> Bool { id.hasPrefix(timeIDPrefix) }
 }
 
 /// A sensor's answer to a command.

@@ -15,6 +15,8 @@ public struct OutboxMessage: Sendable, Equatable {
     public enum Cargo: Sendable, Equatable {
         /// Samples, so many of all channels together; the oldest are dropped when there is no more room.
         case frame(samples: Int)
+        /// A frame that follows once more: like it, but neither its confirm nor its loss counts.
+        case extra
         /// An answer, announcement or log line: never dropped for room.
         case word
     }
@@ -312,6 +314,7 @@ public struct Outbox: Sendable {
 
     private mutating func noteLoss(of slot: MessageStore.Slot, cause: Loss.Cause) {
         let message = store.message(at: slot)
+        if message.cargo == .extra { return }
         let known = lossOfSensor[message.sensor, default: []].first { losses[$0].cause == cause }
         let index = known ?? losses.count
         if known == nil {
@@ -322,6 +325,7 @@ public struct Outbox: Sendable {
         case .frame(let samples):
             losses[index].frames += 1
             losses[index].samples += samples
+        case .extra: break
         case .word: losses[index].words += 1
         }
     }

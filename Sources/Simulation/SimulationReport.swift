@@ -14,7 +14,7 @@ public struct SimulationReport: Sendable, Equatable {
         public var samples: Int64 = 0
         /// Bytes of these frames' messages.
         public var bytes: Int64 = 0
-        /// Frames that the broker confirmed.
+        /// Frames that the broker confirmed, those among them that were corrupted on purpose.
         public var confirmedFrames: Int64 = 0
         /// Samples in the confirmed frames.
         public var confirmedSamples: Int64 = 0
@@ -22,6 +22,8 @@ public struct SimulationReport: Sendable, Equatable {
         public var droppedFrames: Int64 = 0
         /// Frames that were given up after too many disconnects. Some may have arrived.
         public var givenUpFrames: Int64 = 0
+        /// What was done to its frames on purpose; nil if nothing was to be done.
+        public var injected: InjectedFaults?
 
         /// A sensor that has made nothing yet.
         public init(serial: SerialNumber, boot: Int64) {
@@ -29,8 +31,10 @@ public struct SimulationReport: Sendable, Equatable {
             self.boot = boot
         }
 
-        /// Frames that were neither confirmed nor lost: still on their way.
-        public var openFrames: Int64 { frames - confirmedFrames - droppedFrames - givenUpFrames }
+        /// Frames that were neither confirmed nor lost, nor dropped on purpose: still on their way.
+        public var openFrames: Int64 {
+            frames - confirmedFrames - droppedFrames - givenUpFrames - (injected?.droppedFrames ?? 0)
+        }
 
         /// Counts a frame of that many samples and bytes.
         public mutating func made(samples: Int, bytes: Int) {

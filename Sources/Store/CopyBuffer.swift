@@ -1,4 +1,4 @@
-/// Rows in the binary format of COPY, in one buffer that is used again for the next batch.
+/// Rows in the binary format of COPY, in one buffer that is used again for the next piece.
 ///
 /// PostgreSQL manual, "COPY", section "Binary Format": all numbers big-endian; a field is its length in 32 bits (-1 for
 /// NULL) and its bytes.
@@ -34,8 +34,11 @@ public struct CopyBuffer: Sendable {
         store(Int32(0))
     }
 
-    /// Bytes so far.
+    /// Bytes that wait to be sent.
     public var byteCount: Int { used }
+
+    /// Forgets bytes that were sent; more rows of the same COPY may follow.
+    public mutating func removeSent() { used = 0 }
 
     /// Ends the rows; to be called once, before they are sent.
     public mutating func finish() {
@@ -43,8 +46,8 @@ public struct CopyBuffer: Sendable {
         store(Int16(-1))
     }
 
-    /// The bytes, for COPY.
-    func withContent<Result>(_ body: (borrowing RawSpan) throws -> Result) rethrows -> Result {
+    /// The bytes since the last `removeSent`, for COPY.
+    public func withContent<Result>(_ body: (borrowing RawSpan) throws -> Result) rethrows -> Result {
         unsafe try body(bytes.span.extracting(0..<used).bytes)
     }
 
@@ -111,11 +114,10 @@ public struct CopyBuffer: Sendable {
         let start = used
         used += samples.count * 8
         unsafe bytes.withUnsafeMutableBytes { target in
-            for (index, sample) in samples.enumerated() {
-                unsafe target.storeBytes(
-                    of: Int32(4).bigEndian, toByteOffset: start + index * 8, as: Int32.self)
-                unsafe target.storeBytes(
-                    of: sample.bitPattern.bigEndian, toByteOffset: start + index * 8 + 4, as: UInt32.self)
+            for index in samples.indices {
+                // Length and value in one store of 64 bits.
+                let element = UInt64(4) << 32 | UInt64(samples[index].bitPattern)
+                unsafe target.storeBytes(of: element.bigEndian, toByteOffset: start + index * 8, as: UInt64.self)
             }
         }
     }
@@ -126,11 +128,10 @@ public struct CopyBuffer: Sendable {
         let start = used
         used += counts.count * 6
         unsafe bytes.withUnsafeMutableBytes { target in
-            for (index, count) in counts.enumerated() {
+            for index in counts.indices {
+                unsafe target.storeBytes(of: Int32(2).bigEndian, toByteOffset: start + index * 6, as: Int32.self)
                 unsafe target.storeBytes(
-                    of: Int32(2).bigEndian, toByteOffset: start + index * 6, as: Int32.self)
-                unsafe target.storeBytes(
-                    of: count.bigEndian, toByteOffset: start + index * 6 + 4, as: Int16.self)
+                    of: counts[index].bigEndian, toByteOffset: start + index * 6 + 4, as: Int16.self)
             }
         }
     }

@@ -64,7 +64,7 @@ public struct IngestBatch: Sendable {
     /// Its fingerprint.
     public var lastFingerprint: Int64
     /// The rows of `measurement`.
-    public var measurements: MeasurementCopy
+    public var measurements: [MeasurementRow] = []
     /// The ledger's changes.
     public var ledger: [LedgerBook.Change] = []
     /// Payloads that can't be stored.
@@ -79,65 +79,52 @@ public struct IngestBatch: Sendable {
     public var limitStates: [(sensor: Int32, channel: Int16, state: LimitState)] = []
 
     /// A batch without content.
-    public init(lease: PartitionLease, lastOffset: Int64, lastFingerprint: Int64, measurements: MeasurementCopy) {
+    public init(lease: PartitionLease, lastOffset: Int64, lastFingerprint: Int64) {
         self.lease = lease
         self.lastOffset = lastOffset
         self.lastFingerprint = lastFingerprint
-        self.measurements = measurements
     }
 }
 
-/// The rows of `measurement`, encoded for COPY.
-public struct MeasurementCopy: Sendable {
-    static let table = """
+extension MeasurementRow {
+    /// The table and its columns, in the order in which `CopyBuffer.append` writes them.
+    public static let copyTarget = """
         measurement ("time", time_ns, sensor_id, channel, boot_id, sequence, sample_rate_hz, n, min, max, mean, rms, \
         received_at, device_time_ns, clock, samples, counts, count_scale, count_offset)
         """
-    var buffer: CopyBuffer
+}
 
-    /// No rows.
-    /// - Parameter capacity: bytes to begin with; it grows as needed.
-    public init(capacity: Int = 1 << 20) { buffer = CopyBuffer(capacity: capacity) }
-
-    /// Rows so far.
-    public var rowCount: Int { buffer.rowCount }
-
-    /// Adds a row.
+extension CopyBuffer {
+    /// Adds a row of `MeasurementRow.copyTarget`.
     public mutating func append(_ row: MeasurementRow) {
-        buffer.beginRow(fields: 19)
-        buffer.field(timeUnixMicroseconds: row.time.unixMicroseconds)
-        buffer.field(row.time.nanosecondsBelowMicrosecond)
-        buffer.field(row.sensor)
-        buffer.field(row.channel)
-        buffer.field(row.position?.boot)
-        buffer.field(row.position?.sequence)
-        buffer.field(row.rateHertz)
-        buffer.field(Int32(row.samples.count))
-        buffer.field(row.statistics.min)
-        buffer.field(row.statistics.max)
-        if case .value(let value) = row.samples { buffer.field(value) } else { buffer.field(row.statistics.mean) }
-        buffer.field(row.statistics.rms)
-        buffer.field(timeUnixMicroseconds: row.received.unixMicroseconds)
-        buffer.field(row.deviceTime?.unixNanoseconds)
-        buffer.field(row.clock.rawValue)
+        beginRow(fields: 19)
+        field(timeUnixMicroseconds: row.time.unixMicroseconds)
+        field(row.time.nanosecondsBelowMicrosecond)
+        field(row.sensor)
+        field(row.channel)
+        field(row.position?.boot)
+        field(row.position?.sequence)
+        field(row.rateHertz)
+        field(Int32(row.samples.count))
+        field(row.statistics.min)
+        field(row.statistics.max)
+        if case .value(let value) = row.samples { field(value) } else { field(row.statistics.mean) }
+        field(row.statistics.rms)
+        field(timeUnixMicroseconds: row.received.unixMicroseconds)
+        field(row.deviceTime?.unixNanoseconds)
+        field(row.clock.rawValue)
         switch row.samples {
         case .floats(let samples):
-            buffer.field(samples)
-            for _ in 0..<3 { buffer.null() }
+            field(samples)
+            for _ in 0..<3 { null() }
         case .counts(let counts, let scale, let offset):
-            buffer.null()
-            buffer.field(counts)
-            buffer.field(scale)
-            buffer.field(offset)
-        case .value: for _ in 0..<4 { buffer.null() }
+            null()
+            field(counts)
+            field(scale)
+            field(offset)
+        case .value: for _ in 0..<4 { null() }
         }
     }
-
-    /// Ends the rows; to be called once, before the batch is committed.
-    public mutating func finish() { buffer.finish() }
-
-    /// Forgets the rows, keeps the memory.
-    public mutating func clear() { buffer.clear() }
 }
 
 /// Why a batch could not be committed although the database works.
@@ -153,9 +140,12 @@ extension StoreConnection {
     /// - Throws: `IngestConflict` or `StoreError`; after `StoreError.lost` ask `position(of:)` whether it happened.
     public func commit(_ batch: IngestBatch) throws {
         do {
-            try transaction { session in
-                try session.copy(batch.measurements.buffer, to: MeasurementCopy.table)
-                try Self.write(batch.ledger, session)
+            try transaction(
+                timeout: Self.commitTimeout,
+                prelude: "SELECT pg_advisory_xact_lock(\(Self.lockKey(batch.lease.stream)))"
+            ) { session in
+                try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
+                try Self.write(batch.ledger, stream: batch.lease.stream, session)
                 try Self.write(batch.quarantine, session)
                 try Self.write(batch.holes, batch.lease, session)
                 try Self.write(batch.places, session)
@@ -173,27 +163,94 @@ extension StoreConnection {
         }
     }
 
+    /// How long a batch may take: it is small, and a replica whose server does not answer must not sit on a partition.
+    static let commitTimeout: Duration = .seconds(20)
+
+    /// The advisory lock that a batch's transaction holds, so that everybody can see which server process writes a
+    /// partition, also through a pooler: "iot" in ASCII, and the stream.
+    private static func lockKey(_ stream: String) -> String { "\(0x69_6F_74), hashtext('\(stream)')" }
+
+    /// Ends server processes that are still in a transaction of a partition that is ours: a replica that was stopped or
+    /// cut off in the middle of a COPY holds its locks for ever otherwise, and what it has sent can't be committed any
+    /// more. Waits for their end, so that afterwards it is certain what is committed.
+    /// - Returns: how many there were.
+    /// - Throws: `StoreError`.
+    @discardableResult
+    public func endOtherWriters(of stream: String) throws -> Int {
+        try query(
+            """
+            SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+             WHERE locktype = 'advisory' AND classid = \(0x69_6F_74) AND objsubid = 2 AND pid <> pg_backend_pid()
+               AND objid::bigint = hashtext($1)::bigint & 4294967295
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """, [.text(stream)], timeout: .seconds(10)
+        ).values.count
+    }
+
+    /// A hypertable that an ingester writes.
+    public enum ChunkedTable: String, Sendable {
+        /// The samples.
+        case measurement
+        /// Where sensors are.
+        case location
+    }
+
+    /// The chunk that holds a time, made in a short transaction of its own if it is not there.
+    /// - Throws: `StoreError`.
+    public func chunk(of table: ChunkedTable, at time: Timestamp) throws -> Range<Timestamp> {
+        let row = try transaction(timeout: .seconds(10)) { session in
+            try session.query(
+                """
+                SELECT (extract(epoch FROM starts) * 1000000)::bigint AS starts,
+                       (extract(epoch FROM ends) * 1000000)::bigint AS ends FROM ingest_chunk($1, $2)
+                """, [.text(table.rawValue), .time(time)]
+            ).first
+        }
+        guard let starts = row?.integer("starts"), let ends = row?.integer("ends"), starts < ends else {
+            throw StoreError.unexpected("no chunk of \(table.rawValue)")
+        }
+        return Timestamp(unixNanoseconds: starts * 1000)..<Timestamp(unixNanoseconds: ends * 1000)
+    }
+
     /// Writes newest values by themselves.
     /// - Throws: `StoreError`.
     public func commit(latest: [LatestValue]) throws {
         try transaction { session in try Self.write(latest, session) }
     }
 
-    static func write(_ changes: [LedgerBook.Change], _ session: borrowing Session) throws {
+    /// Writes the ledger's changes, in the transaction that stores the frames.
+    static func write(
+        _ changes: [LedgerBook.Change], stream: String?, _ session: borrowing Session
+    ) throws {
         guard !changes.isEmpty else { return }
         let updated = try session.query(
             """
-            INSERT INTO sensor_boot AS b (sensor_id, boot_id, next_sequence, frames, duplicates, version)
-            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+            INSERT INTO sensor_boot AS b (sensor_id, boot_id, next_sequence, frames, duplicates, version, given_up,
+                                          first_incarnation, first_offset, last_incarnation, last_offset, stream, last_at)
+            SELECT u.*, CASE WHEN u.lo IS NOT NULL THEN $12 END, now()
+              FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                          $8::int[], $9::bigint[], $10::int[], $11::bigint[]) AS u(s, b, n, f, d, v, g, fi, fo, li, lo)
             ON CONFLICT (sensor_id, boot_id) DO UPDATE
             SET next_sequence = EXCLUDED.next_sequence, frames = b.frames + EXCLUDED.frames,
-                duplicates = b.duplicates + EXCLUDED.duplicates, version = EXCLUDED.version
+                duplicates = b.duplicates + EXCLUDED.duplicates, version = EXCLUDED.version,
+                given_up = b.given_up + EXCLUDED.given_up, last_at = EXCLUDED.last_at,
+                first_incarnation = CASE WHEN EXCLUDED.stream IS NULL OR EXCLUDED.stream = b.stream
+                                         THEN b.first_incarnation ELSE EXCLUDED.first_incarnation END,
+                first_offset = CASE WHEN EXCLUDED.stream IS NULL OR EXCLUDED.stream = b.stream
+                                    THEN b.first_offset ELSE EXCLUDED.first_offset END,
+                last_incarnation = coalesce(EXCLUDED.last_incarnation, b.last_incarnation),
+                last_offset = coalesce(EXCLUDED.last_offset, b.last_offset),
+                stream = coalesce(EXCLUDED.stream, b.stream)
             WHERE b.version = EXCLUDED.version - 1
             """,
             [
                 .integers(changes.map { Int64($0.key.sensor) }), .integers(changes.map(\.key.boot)),
                 .integers(changes.map(\.ledger.next)), .integers(changes.map(\.frames)),
                 .integers(changes.map(\.duplicates)), .integers(changes.map { $0.version + 1 }),
+                .integers(changes.map(\.givenUp)), .integers(changes.map(\.first?.incarnation)),
+                .integers(changes.map(\.first?.offset)),
+                .integers(changes.map { $0.first == nil ? nil : $0.last?.incarnation }),
+                .integers(changes.map { $0.first == nil ? nil : $0.last?.offset }), .text(stream),
             ])
         guard updated.affected == changes.count else { throw IngestConflict.ledgerChanged }
         try writeGaps(changes, session)
@@ -209,19 +266,20 @@ extension StoreConnection {
                 """,
                 [
                     .integers(removed.map { Int64($0.0.sensor) }), .integers(removed.map(\.0.boot)),
-                    .integers(removed.map(\.1.lowerBound)),
+                    .integers(removed.map(\.1.range.lowerBound)),
                 ])
         }
         let added = changes.flatMap { change in change.gapsAdded.map { (change.key, $0) } }
         guard !added.isEmpty else { return }
         try session.query(
             """
-            INSERT INTO sequence_gap (sensor_id, boot_id, first_sequence, last_sequence)
-            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
+            INSERT INTO sequence_gap (sensor_id, boot_id, first_sequence, last_sequence, missing, cause)
+            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
             """,
             [
                 .integers(added.map { Int64($0.0.sensor) }), .integers(added.map(\.0.boot)),
-                .integers(added.map(\.1.lowerBound)), .integers(added.map(\.1.upperBound)),
+                .integers(added.map(\.1.range.lowerBound)), .integers(added.map(\.1.range.upperBound)),
+                .integers(added.map(\.1.missing)), .texts(added.map(\.1.cause.rawValue)),
             ])
     }
 
@@ -281,12 +339,14 @@ extension StoreConnection {
         guard !values.isEmpty else { return }
         try session.query(
             """
-            INSERT INTO latest AS l (sensor_id, channel, "time", received_at, value, min, max, rms, sample_rate_hz)
+            INSERT INTO latest AS l (sensor_id, channel, "time", received_at, value, min, max, rms, sample_rate_hz,
+                                     clock, clock_offset_s)
             SELECT * FROM unnest($1::int[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::float8[],
-                                 $6::float8[], $7::float8[], $8::float8[], $9::float8[])
+                                 $6::float8[], $7::float8[], $8::float8[], $9::float8[], $10::smallint[], $11::float8[])
             ON CONFLICT (sensor_id, channel) DO UPDATE
             SET "time" = EXCLUDED."time", received_at = EXCLUDED.received_at, value = EXCLUDED.value,
-                min = EXCLUDED.min, max = EXCLUDED.max, rms = EXCLUDED.rms, sample_rate_hz = EXCLUDED.sample_rate_hz
+                min = EXCLUDED.min, max = EXCLUDED.max, rms = EXCLUDED.rms, sample_rate_hz = EXCLUDED.sample_rate_hz,
+                clock = EXCLUDED.clock, clock_offset_s = EXCLUDED.clock_offset_s
             WHERE l."time" <= EXCLUDED."time"
             """,
             [
@@ -294,6 +354,7 @@ extension StoreConnection {
                 .times(values.map(\.time)), .times(values.map(\.received)), .doubles(values.map(\.value)),
                 .doubles(values.map(\.statistics.min)), .doubles(values.map(\.statistics.max)),
                 .doubles(values.map(\.statistics.rms)), .doubles(values.map(\.rateHertz)),
+                .integers(values.map { Int64($0.clock.rawValue) }), .doubles(values.map(\.clockOffsetSeconds)),
             ])
     }
 
@@ -352,17 +413,21 @@ extension StoreConnection {
     }
 
     /// The ledgers of boots; one that nothing is known of is empty, with version 0.
+    /// - Parameter stream: whose places are meant; a boot whose last frame came by another has none.
     /// - Throws: `StoreError`.
-    public func ledgers(for keys: [LedgerBook.Key]) throws -> [LedgerBook.Key: LedgerBook.Entry] {
-        let parameters: [SQLValue] = [.integers(keys.map { Int64($0.sensor) }), .integers(keys.map(\.boot))]
+    public func ledgers(
+        for keys: [LedgerBook.Key], stream: String? = nil
+    ) throws -> [LedgerBook.Key: LedgerBook.Entry] {
         // One statement, so that boot and gaps are of one moment.
         let rows = try query(
             """
             SELECT b.sensor_id, b.boot_id, b.next_sequence, b.version,
-                   coalesce((SELECT string_agg(g.first_sequence || '-' || g.last_sequence, ',' ORDER BY g.first_sequence)
+                   CASE WHEN b.stream = $3 THEN b.last_incarnation END AS last_incarnation, b.last_offset,
+                   coalesce((SELECT string_agg(concat_ws('/', g.first_sequence, g.last_sequence, g.missing, g.cause), ','
+                                               ORDER BY g.first_sequence)
                                FROM sequence_gap g WHERE g.sensor_id = b.sensor_id AND g.boot_id = b.boot_id), '') AS gaps
               FROM sensor_boot b JOIN unnest($1::int[], $2::bigint[]) AS k(s, b) ON b.sensor_id = k.s AND b.boot_id = k.b
-            """, parameters)
+            """, [.integers(keys.map { Int64($0.sensor) }), .integers(keys.map(\.boot)), .text(stream)])
         var entries = Dictionary(
             keys.map { ($0, LedgerBook.Entry(ledger: SequenceLedger(), version: 0)) },
             uniquingKeysWith: { first, _ in first })
@@ -370,14 +435,41 @@ extension StoreConnection {
             guard let sensor = row.integer("sensor_id"), let boot = row.integer("boot_id"),
                 let next = row.integer("next_sequence"), let version = row.integer("version")
             else { continue }
-            let gaps = (row["gaps"] ?? "").split(separator: ",").compactMap { text -> ClosedRange<Int64>? in
-                let ends = text.split(separator: "-").compactMap { Int64($0) }
-                return ends.count == 2 && ends[0] <= ends[1] ? ends[0]...ends[1] : nil
+            let gaps = (row["gaps"] ?? "").split(separator: ",").compactMap(Self.gap)
+            var entry = LedgerBook.Entry(ledger: SequenceLedger(next: next, gaps: gaps), version: version)
+            if let incarnation = row.integer("last_incarnation"), let offset = row.integer("last_offset") {
+                entry.last = StreamPlace(incarnation: incarnation, offset: offset)
             }
-            entries[LedgerBook.Key(sensor: Int32(sensor), boot: boot)] = LedgerBook.Entry(
-                ledger: SequenceLedger(next: next, gaps: gaps), version: version)
+            entries[LedgerBook.Key(sensor: Int32(sensor), boot: boot)] = entry
         }
         return entries
+    }
+
+    /// A hole from "first/last/missing/cause".
+    private static func gap(_ text: Substring) -> SequenceGap? {
+        let parts = text.split(separator: "/")
+        guard parts.count == 4, let first = Int64(parts[0]), let last = Int64(parts[1]), first <= last,
+            let missing = Int64(parts[2])
+        else { return nil }
+        return SequenceGap(first...last, missing: missing, cause: LossCause(rawValue: String(parts[3])) ?? .late)
+    }
+
+    /// The holes of a stream, the newest `StreamHoles.countMax`.
+    /// - Throws: `StoreError`.
+    public func holes(of stream: String) throws -> StreamHoles {
+        let rows = try query(
+            """
+            SELECT incarnation, first_offset, cause FROM stream_hole WHERE stream = $1
+            ORDER BY incarnation DESC, first_offset DESC LIMIT \(StreamHoles.countMax)
+            """, [.text(stream)])
+        return StreamHoles(rows.rows.compactMap(Self.hole))
+    }
+
+    static func hole(_ row: Rows.Row) -> StreamHole? {
+        guard let incarnation = row.integer("incarnation"), let offset = row.integer("first_offset"),
+            let cause = row["cause"].flatMap(LossCause.init(rawValue:))
+        else { return nil }
+        return StreamHole(first: StreamPlace(incarnation: incarnation, offset: offset), cause: cause)
     }
 
     /// The numbers of a sensor's channels by name; names that are new get the next number, at most `channelsMax`.
@@ -548,7 +640,7 @@ extension StoreConnection {
                SET owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => $3)
              WHERE stream = $1 AND (owner IS NULL OR lease_until IS NULL OR lease_until < clock_timestamp())
             RETURNING stream, epoch, incarnation, committed_offset, fingerprint
-            """, [.text(stream), .text(replica), .integer(Int64(Self.leaseSeconds))])
+            """, [.text(stream), .text(replica), .integer(Int64(Self.leaseSeconds))], timeout: .seconds(10))
         return rows.first.flatMap(Self.lease)
     }
 
@@ -557,19 +649,20 @@ extension StoreConnection {
     public func giveBack(_ lease: PartitionLease) throws {
         try query(
             "UPDATE ingest_partition SET owner = NULL, lease_until = NULL WHERE stream = $1 AND epoch = $2",
-            [.text(lease.stream), .integer(lease.epoch)])
+            [.text(lease.stream), .integer(lease.epoch)], timeout: .seconds(10))
     }
 
     /// Takes a replica off the list of the living.
     /// - Throws: `StoreError`.
     public func leave(replica: String) throws {
-        try query("DELETE FROM ingest_replica WHERE replica = $1", [.text(replica)])
+        try query("DELETE FROM ingest_replica WHERE replica = $1", [.text(replica)], timeout: .seconds(10))
     }
 
     /// How far a partition is stored now, and under which epoch.
     /// - Throws: `StoreError`.
     public func position(of stream: String) throws -> PartitionLease? {
-        try query("SELECT * FROM ingest_partition WHERE stream = $1", [.text(stream)]).first.flatMap(Self.lease)
+        try query("SELECT * FROM ingest_partition WHERE stream = $1", [.text(stream)], timeout: .seconds(10))
+            .first.flatMap(Self.lease)
     }
 
     /// Begins a new incarnation of a stream that was made anew, and notes the loss of what may have been in the old one.

@@ -16,8 +16,10 @@ public enum Migrations {
     /// (docs/decisions/0011-releases-side-by-side.md).
     public static let all: [Step] = [
         Step(version: 1, name: "core", sql: String(decoding: PackageResources.m0001_core_sql, as: UTF8.self)),
+        Step(version: 2, name: "ledger", sql: String(decoding: PackageResources.m0002_ledger_sql, as: UTF8.self)),
         Step(
             version: 3, name: "quarantine", sql: String(decoding: PackageResources.m0003_quarantine_sql, as: UTF8.self)),
+        Step(version: 4, name: "ingest", sql: String(decoding: PackageResources.m0004_ingest_sql, as: UTF8.self)),
     ]
 
     /// The number by which services that start at once take turns: "iot" in ASCII.

@@ -7,7 +7,8 @@ internal import Glibc
 @safe
 struct PGHandle: ~Copyable {
     private let connection: OpaquePointer
-    private static let copyPieceBytes = 64 << 10
+    /// Bytes that go to libpq at a time.
+    static let copyPieceBytes = 64 << 10
 
     /// Connects, within 10 s.
     /// - Parameter url: a connection URI or string of libpq; its password is never part of an error.
@@ -99,14 +100,19 @@ struct PGHandle: ~Copyable {
         return value.textForm.map { Array($0.utf8CString) }
     }
 
-    /// Sends rows by `COPY … FROM STDIN (FORMAT binary)`.
-    func copy(_ statement: String, _ bytes: borrowing RawSpan, _ operation: String) throws(StoreError) {
+    /// Begins `COPY … FROM STDIN (FORMAT binary)`; `endCopy` must follow.
+    func beginCopy(_ statement: String, _ operation: String) throws(StoreError) {
         let start = unsafe PQResult(PQexec(connection, statement))
         guard start.status == PGRES_COPY_IN else {
             try check(start, operation)
             throw .unexpected("\(operation): not a COPY")
         }
-        let wasSent = unsafe bytes.withUnsafeBytes { buffer in
+    }
+
+    /// Sends bytes of a COPY.
+    /// - Returns: false if they could not be sent: the COPY can only be ended.
+    func putCopyData(_ bytes: borrowing RawSpan) -> Bool {
+        unsafe bytes.withUnsafeBytes { buffer in
             let bytes = unsafe buffer.assumingMemoryBound(to: CChar.self)
             // In pieces: libpq copies each into a buffer of its own before it sends.
             return stride(from: 0, to: bytes.count, by: Self.copyPieceBytes).allSatisfy { start in
@@ -114,12 +120,19 @@ struct PGHandle: ~Copyable {
                 return unsafe PQputCopyData(connection, bytes.baseAddress.map { unsafe $0 + start }, Int32(count)) == 1
             }
         }
-        _ = unsafe PQputCopyEnd(connection, wasSent ? nil : "not all rows could be sent")
+    }
+
+    /// Ends a COPY and says whether the server took it.
+    func endCopy(complete: Bool, _ operation: String) throws(StoreError) {
+        _ = unsafe PQputCopyEnd(connection, complete ? nil : "not all rows could be sent")
         let result = unsafe PQResult(PQgetResult(connection))
         // Until the last result has been read the connection takes no other statement.
         while let next = unsafe PQgetResult(connection) { unsafe PQclear(next) }
         try check(result, operation)
     }
+
+    /// The socket.
+    var descriptor: Int32 { unsafe PQsocket(connection) }
 
     private func check(_ result: borrowing PQResult, _ operation: String) throws(StoreError) {
         switch result.status {

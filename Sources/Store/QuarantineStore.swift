@@ -58,7 +58,7 @@ public struct QuarantineBatch: Sendable {
     /// The rows of `quarantine` that the frames were in.
     public var ids: [Int64]
     /// The rows of `measurement`.
-    public var measurements: MeasurementCopy
+    public var measurements: [MeasurementRow] = []
     /// The ledger's changes.
     public var ledger: [LedgerBook.Change] = []
     /// New places.
@@ -67,10 +67,7 @@ public struct QuarantineBatch: Sendable {
     public var latest: [LatestValue] = []
 
     /// A batch that takes these rows out and stores nothing yet.
-    public init(ids: [Int64], measurements: MeasurementCopy) {
-        self.ids = ids
-        self.measurements = measurements
-    }
+    public init(ids: [Int64]) { self.ids = ids }
 }
 
 /// Why rows of quarantine could not be taken out although the database works.
@@ -148,8 +145,8 @@ extension StoreConnection {
         try transaction { session in
             // First, so that of two at once the second waits here and then finds nothing.
             try Self.takeOut(batch.ids, session)
-            try session.copy(batch.measurements.buffer, to: MeasurementCopy.table)
-            try Self.write(batch.ledger, session)
+            try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
+            try Self.write(batch.ledger, stream: nil, session)
             try Self.write(batch.places, session)
             try Self.write(batch.latest, session)
         }

@@ -22,6 +22,11 @@ public struct SensorSummary: Sendable, Equatable {
     public var lastValue: Timestamp?
     /// How long before the database's now that was.
     public var lastValueAge: Duration?
+    /// How far its clock was believed when its newest frame arrived; nil before the first.
+    public var clock: ClockVerdict?
+    /// How far its clock is ahead of the broker's, in seconds, less the way of that frame: below 0 where it is right.
+    /// Nil: it has none.
+    public var clockOffsetSeconds: Double?
     /// The machine it sits on.
     public var target: String?
     /// Labels, a JSON object.
@@ -272,12 +277,14 @@ extension Session {
             """
             SELECT s.serial, s.kind, s.firmware, s.state, s.presence, s.tags::text AS tags, t.name AS target,
                 s.boot_id, s.frames_dropped, \(microseconds("s.last_seen")) AS last_seen_us,
-                \(microseconds("l.newest")) AS last_value_us, \(microseconds("now()")) AS now_us,
+                l.clock, l.clock_offset_s, \(microseconds("l.newest")) AS last_value_us, \(microseconds("now()")) AS now_us,
                 coalesce(CASE jsonb_typeof(s.reported->'rate_hz') WHEN 'number'
                     THEN (s.reported->>'rate_hz')::float8 END, l.rate) AS rate_hz
             FROM sensor s LEFT JOIN target t USING (target_id)
-                LEFT JOIN LATERAL (SELECT max("time") AS newest, max(sample_rate_hz) AS rate FROM latest
-                    WHERE latest.sensor_id = s.sensor_id) l ON true
+                LEFT JOIN LATERAL (SELECT max("time") AS newest, max(sample_rate_hz) AS rate,
+                        (array_agg(latest.clock ORDER BY received_at DESC))[1] AS clock,
+                        (array_agg(latest.clock_offset_s ORDER BY received_at DESC))[1] AS clock_offset_s
+                    FROM latest WHERE latest.sensor_id = s.sensor_id) l ON true
             WHERE $1::text[] IS NULL OR s.serial = ANY($1::text[])
             ORDER BY s.serial
             """, [serials.map { .texts($0) } ?? .null]
@@ -377,7 +384,9 @@ private func summary(_ row: Rows.Row) -> SensorSummary {
         serial: row.text("serial"), kind: row.text("kind"), firmware: row.text("firmware"), state: row.text("state"),
         presence: row.text("presence"), rate: row.double("rate_hz").flatMap(SampleRate.init),
         lastSeen: row.time("last_seen_us"), lastSeenAge: row.age("last_seen_us"),
-        lastValue: row.time("last_value_us"), lastValueAge: row.age("last_value_us"), target: row["target"],
+        lastValue: row.time("last_value_us"), lastValueAge: row.age("last_value_us"),
+        clock: row.integer("clock").flatMap { ClockVerdict(rawValue: Int16($0)) },
+        clockOffsetSeconds: row.double("clock_offset_s"), target: row["target"],
         tagsJSON: row["tags"] ?? "{}", boot: row.integer("boot_id"), framesDropped: row.integer("frames_dropped"))
 }
 

@@ -64,7 +64,9 @@ extension StoreConnection {
                 switch message {
                 case .announcement(let heard) where heard.content.state == .lost: try Self.recordWill(heard, session)
                 case .announcement(let heard): try Self.record(heard, session)
+                case .ack(let heard) where Command.isTime(id: heard.content.id): break
                 case .ack(let heard): try Self.record(heard, session)
+                case .command(let heard) where Command.isTime(id: heard.content.id): break
                 case .command(let heard): try Self.record(heard, session)
                 }
             }
@@ -73,6 +75,7 @@ extension StoreConnection {
 
     private static func record(_ heard: Heard<Announcement>, _ session: borrowing Session) throws {
         let announcement = heard.content
+        try recordBoot(heard, session)
         let reported = announcement.rate.map { "{\"rate_hz\": \($0.hertz)}" } ?? "{}"
         let rows = try session.query(
             """
@@ -117,6 +120,27 @@ extension StoreConnection {
                 .integer(sensor), .integers(announcement.channels.map { Int64($0.number) }),
                 .texts(announcement.channels.map(\.name)), .texts(announcement.channels.map(\.quantity)),
                 .texts(announcement.channels.map(\.unit)),
+            ])
+    }
+
+    /// What it says of its boot, whether that is its newest or not; counts never go back.
+    private static func recordBoot(_ heard: Heard<Announcement>, _ session: borrowing Session) throws {
+        let announcement = heard.content
+        try session.query(
+            """
+            INSERT INTO boot_announcement AS b (sensor_id, boot_id, next_sequence, frames_dropped, state, first_at,
+                                                announced_at)
+            SELECT sensor_id, $2, $3, $4, $5, $6::timestamptz, $6::timestamptz FROM sensor WHERE serial = $1
+            ON CONFLICT (sensor_id, boot_id) DO UPDATE
+            SET earlier_next_sequence = b.next_sequence, earlier_at = b.announced_at,
+                next_sequence = greatest(b.next_sequence, EXCLUDED.next_sequence),
+                frames_dropped = greatest(b.frames_dropped, EXCLUDED.frames_dropped), state = EXCLUDED.state,
+                announced_at = EXCLUDED.announced_at
+            WHERE b.announced_at <= EXCLUDED.announced_at
+            """,
+            [
+                .text(heard.serial.text), .integer(announcement.boot), .integer(announcement.nextSequence),
+                .integer(announcement.framesDropped), .text(announcement.state.rawValue), .time(heard.received),
             ])
     }
 

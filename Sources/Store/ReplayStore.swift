@@ -1,3 +1,5 @@
+public import Sensors
+
 /// Where rows that are read again from the streams go.
 public enum ReplayTarget: Sendable, Equatable {
     /// Into a table like `measurement`; see `prepareReplay(into:)`.
@@ -28,7 +30,10 @@ extension StoreConnection {
                     "\(table): a table's name is small letters, digits and _, with a schema and a dot before it at most"
             )
         }
-        try query("CREATE TABLE IF NOT EXISTS \(name) (LIKE measurement INCLUDING STORAGE INCLUDING COMMENTS)")
+        // Looked for first: who may write a table need not have the right to make one.
+        if try query("SELECT FROM pg_class WHERE oid = to_regclass($1)", [.text(name)]).count == 0 {
+            try query("CREATE TABLE IF NOT EXISTS \(name) (LIKE measurement INCLUDING STORAGE INCLUDING COMMENTS)")
+        }
         let facts = try query(
             """
             SELECT oid = 'measurement'::regclass AS is_ours, relkind = 'r' AS is_table,
@@ -51,19 +56,19 @@ extension StoreConnection {
         }
     }
 
-    /// Writes the finished rows of `rows` in one transaction.
+    /// Writes rows in one transaction.
     /// - Throws: `StoreError`; also where the caller's statements fail.
-    public func replay(_ rows: MeasurementCopy, into target: ReplayTarget) throws {
-        guard rows.rowCount > 0 else { return }
-        let columns = MeasurementCopy.table.drop { $0 != "(" }
+    public func replay(_ rows: [MeasurementRow], into target: ReplayTarget) throws {
+        if rows.isEmpty { return }
+        let columns = MeasurementRow.copyTarget.drop { $0 != "(" }
         try transaction(timeout: Self.replayTimeout) { session in
             switch target {
             case .table(let table):
                 guard let name = Self.quoted(table) else { throw ReplayTableUnfit(description: "not a name: \(table)") }
-                try session.copy(rows.buffer, to: "\(name) \(columns)")
+                try session.copy(rows, to: "\(name) \(columns)") { $1.append($0) }
             case .statements(let statements):
                 try session.execute("CREATE TEMPORARY TABLE replay (LIKE measurement) ON COMMIT DROP")
-                try session.copy(rows.buffer, to: "pg_temp.replay \(columns)")
+                try session.copy(rows, to: "pg_temp.replay \(columns)") { $1.append($0) }
                 try session.execute(statements)
             }
         }

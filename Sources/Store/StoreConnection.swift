@@ -28,23 +28,28 @@ public actor StoreConnection {
     public func close() { session = nil }
 
     /// Runs one statement by itself.
+    /// - Parameter timeout: the connection is broken when the server has not answered by then.
     /// - Throws: `StoreError`.
     @discardableResult
-    public func query(_ sql: String, _ parameters: [SQLValue] = []) throws -> Rows {
-        try withSession { session in try session.query(sql, parameters) }
+    public func query(
+        _ sql: String, _ parameters: [SQLValue] = [], timeout: Duration = .seconds(300)
+    ) throws -> Rows {
+        try withSession(timeout) { session in try session.query(sql, parameters) }
     }
 
     /// Runs `body` in a transaction, which is committed if it returns and rolled back if it throws.
     ///
     /// Limits are set inside the transaction, so that this works through a transaction pooler: it may take
-    /// `timeout` in all, and wait `lockTimeout` for a lock.
+    /// `timeout` in all, and wait `lockTimeout` for a lock. A server that does not keep that limit itself, as in a COPY
+    /// that stands still, loses the connection some seconds later.
+    /// - Parameter prelude: a statement for the first round trip.
     /// - Throws: `StoreError`, or whatever `body` throws. After `lost` nobody knows whether the commit happened.
     public func transaction<Result: Sendable>(
-        timeout: Duration = .seconds(60), lockTimeout: Duration = .seconds(10),
+        timeout: Duration = .seconds(60), lockTimeout: Duration = .seconds(10), prelude: String = "",
         _ body: @Sendable (inout Session) throws -> Result
     ) throws -> Result {
-        try withSession { session in
-            try session.begin(timeout: timeout, lockTimeout: lockTimeout)
+        try withSession(timeout + .seconds(3)) { session in
+            try session.begin(timeout: timeout, lockTimeout: lockTimeout, prelude: prelude)
             do {
                 let result = try body(&session)
                 try session.commit()
@@ -56,12 +61,16 @@ public actor StoreConnection {
         }
     }
 
-    private func withSession<Result>(_ body: (inout Session) throws -> Result) throws -> Result {
+    private func withSession<Result>(
+        _ limit: Duration, _ body: (inout Session) throws -> Result
+    ) throws -> Result {
         if session?.isAlive != true {
             session = nil
             session = Session(try PGHandle(url: url, applicationName: applicationName))
         }
-        guard let result = try session?.perform(body) else { throw StoreError.unexpected("no connection") }
+        guard let descriptor = session?.descriptor else { throw StoreError.unexpected("no connection") }
+        let result = try Watchdog.guarding(descriptor, for: limit) { try session?.perform(body) }
+        guard let result else { throw StoreError.unexpected("no connection") }
         return result
     }
 }
@@ -70,18 +79,21 @@ public actor StoreConnection {
 public struct Session: ~Copyable {
     private let handle: PGHandle
     private var inTransaction = false
+    private var buffer = CopyBuffer(capacity: 2 * PGHandle.copyPieceBytes)
 
     init(_ handle: consuming PGHandle) { self.handle = handle }
 
     var isAlive: Bool { handle.isAlive }
 
+    var descriptor: Int32 { handle.descriptor }
+
     mutating func perform<Result>(_ body: (inout Session) throws -> Result) throws -> Result { try body(&self) }
 
-    mutating func begin(timeout: Duration, lockTimeout: Duration) throws {
+    mutating func begin(timeout: Duration, lockTimeout: Duration, prelude: String) throws {
         try handle.execute(
             """
             BEGIN; SET LOCAL transaction_timeout = \(timeout.milliseconds); \
-            SET LOCAL lock_timeout = \(lockTimeout.milliseconds); SET LOCAL timezone = 'UTC'
+            SET LOCAL lock_timeout = \(lockTimeout.milliseconds); SET LOCAL timezone = 'UTC'; \(prelude)
             """, "BEGIN")
         inTransaction = true
     }
@@ -109,13 +121,30 @@ public struct Session: ~Copyable {
     /// - Throws: `StoreError`.
     public func execute(_ sql: String) throws { try handle.execute(sql, Self.title(sql)) }
 
-    /// Sends the finished rows of `buffer` to `table` (columns in parentheses included) by binary COPY.
+    /// Sends rows to `table` (columns in parentheses included) by binary COPY, piece by piece: the server reads one
+    /// while the next is encoded, and memory holds one piece.
     /// - Throws: `StoreError`.
-    public func copy(_ buffer: CopyBuffer, to table: String) throws {
-        guard buffer.rowCount > 0 else { return }
-        try buffer.withContent { bytes in
-            try handle.copy("COPY \(table) FROM STDIN (FORMAT binary)", bytes, "COPY \(Self.title(table))")
+    mutating func copy<Row>(
+        _ rows: [Row], to table: String, encode: (Row, inout CopyBuffer) -> Void
+    ) throws {
+        if rows.isEmpty { return }
+        let operation = "COPY \(Self.title(table))"
+        try handle.beginCopy("COPY \(table) FROM STDIN (FORMAT binary)", operation)
+        buffer.clear()
+        var isSound = true
+        for row in rows where isSound {
+            encode(row, &buffer)
+            if buffer.byteCount >= PGHandle.copyPieceBytes { isSound = sendBuffer() }
         }
+        buffer.finish()
+        isSound = isSound && sendBuffer()
+        try handle.endCopy(complete: isSound, operation)
+    }
+
+    private mutating func sendBuffer() -> Bool {
+        let isSound = buffer.withContent { handle.putCopyData($0) }
+        buffer.removeSent()
+        return isSound
     }
 
     /// Ends the transaction by `statement` and COMMIT in one round trip: if the statement fails nothing is committed.

@@ -30,6 +30,7 @@ public enum AnnouncementCodec {
         unsafe message.next_sequence = UInt64(clamping: announcement.nextSequence)
         unsafe message.frames_dropped = UInt64(clamping: announcement.framesDropped)
         unsafe message.at_unix_ns = announcement.at?.unixNanoseconds ?? 0
+        unsafe message.wants_time = announcement.wantsTime ? 1 : 0
         let channels = unsafe announcement.channels.map { unsafe Self.channel($0, &arena) }
         unsafe message.n_channels = channels.count
         unsafe message.channels = arena.pointers(channels)
@@ -72,7 +73,7 @@ public enum AnnouncementCodec {
             rate: SampleRate(hertz: message.sample_rate_hz),
             nextSequence: try signed(message.next_sequence, "next_sequence"),
             framesDropped: try signed(message.frames_dropped, "frames_dropped"), channels: channels,
-            at: timestamp(message.at_unix_ns))
+            at: timestamp(message.at_unix_ns), wantsTime: message.wants_time != 0)
     }
 
     private static func channel(

@@ -54,6 +54,7 @@ private struct SensorText {
             ("First seen", Cell(sensor.firstSeen?.short)),
             ("Last seen", Cell(ago(summary.lastSeen, summary.lastSeenAge))),
             ("Last value", Cell(ago(summary.lastValue, summary.lastValueAge))),
+            ("Clock", summary.clockCell),
             ("Dropped", Cell(summary.framesDropped.map { "\($0) frames, by the sensor itself" })),
             ("Desired", Cell(flat(sensor.desired.json, sensor.desired.version))),
             ("Reported", Cell(flat(sensor.reportedJSON, sensor.reportedVersion))),

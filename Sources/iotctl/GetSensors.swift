@@ -14,6 +14,8 @@ struct GetSensors: AsyncParsableCommand {
               iotctl get sensors -o json | jq '.[] | select(.presence == "offline").serial'
 
             SEEN is the age of the newest announcement, VALUE that of the newest stored value.
+            CLOCK (-o wide) is how far the sensor's clock was ahead when its newest frame
+            arrived; a right one is behind by as long as the frame took.
             """,
         aliases: ["sensor"])
 
@@ -45,14 +47,14 @@ struct GetSensors: AsyncParsableCommand {
             columns: [
                 .text("SERIAL"), .text("KIND"), .text("STATE"), .text("PRESENCE"), .number("RATE"), .number("SEEN"),
                 .number("VALUE"), .wide("FIRMWARE"), .wide("TARGET"), .wide("TAGS"), .wideNumber("BOOT"),
-                .wideNumber("DROPPED"),
+                .wideNumber("DROPPED"), .wideNumber("CLOCK"),
             ],
             rows: sensors.map {
                 [
                     Cell($0.serial), Cell($0.kind), Cell(word: $0.state), Cell(word: $0.presence),
                     Cell($0.rate?.short), Cell($0.lastSeenAge?.short), Cell($0.lastValueAge?.short),
                     Cell($0.firmware), Cell($0.target), Cell($0.tagsText), Cell($0.boot.map { "\($0)" }),
-                    Cell($0.framesDropped.map { "\($0)" }),
+                    Cell($0.framesDropped.map { "\($0)" }), $0.clockCell,
                 ]
             })
     }

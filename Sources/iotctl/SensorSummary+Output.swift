@@ -13,9 +13,20 @@ extension SensorSummary {
             "last_value": .time(lastValue), "last_value_age_s": .seconds(lastValueAge),
             "firmware": .text(firmware), "target": .text(target), "tags": Value(json: tagsJSON) ?? .null,
             "boot_id": .integer(boot), "frames_dropped": .integer(framesDropped),
+            "clock": .text(clock.map { "\($0)" }), "clock_offset_s": .number(clockOffsetSeconds),
         ])
         guard case .object(let fields) = record else { return [] }
         return fields
+    }
+
+    /// "+3.21s", "-12ms", for people; red where the time of arrival was taken instead.
+    var clockCell: Cell {
+        guard let clock else { return Cell(nil) }
+        let tone: Tone = clock == .ok ? .plain : .bad
+        guard let offset = clockOffsetSeconds else { return Cell("\(clock)", tone) }
+        let sign = offset < 0 ? "-" : "+"
+        let amount = abs(offset) < 10_000_000_000 ? Duration.seconds(abs(offset)).short : "\(abs(offset).short)s"
+        return Cell(clock == .ok ? sign + amount : "\(clock) \(sign)\(amount)", tone)
     }
 
     /// "hall=3,line=2", for people.

@@ -159,7 +159,7 @@ extension Integration {
                         }
                         #expect(stored == gaps)
                         let read = try await system.store.ledgers(for: [key])[key]
-                        #expect(read?.ledger.gaps == gaps)
+                        #expect(read?.ledger.gaps == gaps.map { SequenceGap($0) })
                     }
                     let boot = try #require(try await system.store.query("SELECT * FROM sensor_boot").first)
                     #expect(boot.integer("frames") == 21 && boot.integer("duplicates") == 1)

@@ -36,11 +36,10 @@ final class Partition {
 
     /// The batch that follows what is committed.
     func batch(rows: [MeasurementRow] = [], messages: Int64 = 1) -> IngestBatch {
-        var copy = MeasurementCopy()
-        for row in rows { copy.append(row) }
-        copy.finish()
         let last = (lease.committed ?? -1) + messages
-        return IngestBatch(lease: lease, lastOffset: last, lastFingerprint: last &* 31, measurements: copy)
+        var batch = IngestBatch(lease: lease, lastOffset: last, lastFingerprint: last &* 31)
+        batch.measurements = rows
+        return batch
     }
 
     /// Commits a batch, and remembers that.

@@ -83,7 +83,9 @@ extension Integration {
                     #expect(stored.first?["sequences"] == "1,9")
                     #expect(stored.first?.integer("received") == 1)
                     let ledger = try await system.store.ledgers(for: [LedgerBook.Key(sensor: sensor, boot: 7)])
-                    #expect(ledger.values.first?.ledger == SequenceLedger(next: 10, gaps: [3...4, 6...8]))
+                    #expect(
+                        ledger.values.first?.ledger
+                            == SequenceLedger(next: 10, gaps: [SequenceGap(3...4), SequenceGap(6...8)]))
                     #expect(try await system.number("SELECT frames FROM sensor_boot") == 5)
                     #expect(try await system.number("SELECT duplicates FROM sensor_boot") == 1)
                     #expect(try await system.number("SELECT count(*) FROM latest") == 1)

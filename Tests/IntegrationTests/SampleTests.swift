@@ -169,21 +169,14 @@ extension Integration {
             let start = Timestamp(unixMilliseconds: 1_763_728_440_000)
             try await TestSystem.with { system in
                 try await system.leased { partition in
-                    var copy = MeasurementCopy(capacity: 0)
                     for (batch, count) in [(0, 65_536), (1, 3), (2, 20_000)] {
-                        copy.clear()
-                        for row in 0..<3 {
-                            copy.append(
+                        try await partition.commit(
+                            rows: (0..<3).map { channel in
                                 .test(
-                                    time: start.advanced(bySeconds: Int64(batch)), channel: Int16(row),
+                                    time: start.advanced(bySeconds: Int64(batch)), channel: channel,
                                     samples: .counts(
-                                        [Int16](repeating: Int16(batch), count: count), scale: 1, offset: 0)))
-                        }
-                        #expect(copy.rowCount == 3)
-                        copy.finish()
-                        var ingest = partition.batch()
-                        ingest.measurements = copy
-                        try await partition.commit(ingest)
+                                        [Int16](repeating: Int16(batch), count: count), scale: 1, offset: 0))
+                            })
                     }
                     let rows = try await system.store.query(
                         "SELECT n, counts[n] AS last, cardinality(counts) AS size FROM measurement ORDER BY time, channel"

@@ -40,7 +40,8 @@ extension Integration {
                 }
                 try await system.store.query("UPDATE schema_migration SET checksum = 'x' || checksum WHERE version = 1")
                 #expect(try await refusal().contains("step 1"))
-                try await system.store.query("UPDATE schema_migration SET checksum = substr(checksum, 2)")
+                try await system.store.query(
+                    "UPDATE schema_migration SET checksum = substr(checksum, 2) WHERE version = 1")
                 #expect(try await Migrations.apply(to: system.store) == [])
                 // Without a step in the middle the schema is not there, however new the newest one is.
                 try await system.store.query("DELETE FROM schema_migration WHERE version = 1")

@@ -69,7 +69,9 @@ import Yams
                 listed.insert(key)
             }
         }
-        let commands = [Command.Name.sleep, Command.Name.awake, Command.Name.changeSampleFrequency]
+        let commands = [
+            Command.Name.sleep, Command.Name.awake, Command.Name.changeSampleFrequency, Command.Name.time,
+        ]
         let subjects: [Routing.Subject] =
             [.data, .registry, .acks, .logs, .alarm(.trigger), .alarm(.clear)] + commands.map { .command($0) }
         #expect(listed == Set(subjects.map { Routing.key(serial, $0) }))

@@ -26,12 +26,12 @@ import Testing
         let change = try #require(book.changes.first)
         #expect(book.changes.count == 1 && change.key == key && change.version == 0)
         #expect(change.frames == 3 && change.duplicates == 2 && change.ledger.next == 4)
-        #expect(change.gapsAdded == [2...2] && change.gapsRemoved.isEmpty)
+        #expect(change.gapsAdded == [SequenceGap(2...2)] && change.gapsRemoved.isEmpty)
         book.commit()
         #expect(book.changes.isEmpty)
         #expect(book.note(key, 2) == .late)
         let next = try #require(book.changes.first)
-        #expect(next.version == 1 && next.gapsAdded.isEmpty && next.gapsRemoved == [2...2])
+        #expect(next.version == 1 && next.gapsAdded.isEmpty && next.gapsRemoved == [SequenceGap(2...2)])
     }
 
     @Test func whatIsRolledBackComesAgain() throws {
@@ -59,7 +59,7 @@ import Testing
         var random = Seeded(round)
         let keys = (0..<3).map { LedgerBook.Key(sensor: Int32($0), boot: 1) }
         var book = loaded(keys)
-        var stored: [LedgerBook.Key: Set<ClosedRange<Int64>>] = [:]
+        var stored: [LedgerBook.Key: Set<SequenceGap>] = [:]
         var versions: [LedgerBook.Key: Int64] = [:]
         var seen: [LedgerBook.Key: Set<Int64>] = [:]
         for _ in 0..<40 {
@@ -88,6 +88,87 @@ import Testing
             book.commit()
             seen = batch
         }
+    }
+
+    private func place(_ offset: Int64, incarnation: Int64 = 1) -> StreamPlace {
+        StreamPlace(incarnation: incarnation, offset: offset)
+    }
+
+    @Test func aGapOverAHoleOfTheStreamHasItsCause() throws {
+        var book = loaded([key])
+        book.load(StreamHoles([StreamHole(first: place(10), cause: .brokerRetention)]))
+        for (sequence, offset) in [(0, 5), (2, 9), (4, 20), (6, 21)] as [(Int64, Int64)] {
+            #expect(book.note(key, sequence, at: place(offset)) == .new)
+        }
+        let change = try #require(book.changes.first)
+        #expect(
+            change.gapsAdded == [SequenceGap(1...1), SequenceGap(3...3, cause: .brokerRetention), SequenceGap(5...5)])
+        #expect(change.first == place(5) && change.last == place(21))
+    }
+
+    @Test func aHoleOfTheBatchCountsOnceForEachBoot() throws {
+        let other = LedgerBook.Key(sensor: 2, boot: 10)
+        var book = loaded([key, other])
+        _ = book.note(key, 0, at: place(1))
+        book.commit()
+        for isKept in [false, true] {
+            book.note(StreamHole(first: place(2), cause: .brokerRetention))
+            // The second boot has begun in the hole.
+            _ = book.note(key, 5, at: place(8))
+            _ = book.note(other, 3, at: place(9))
+            _ = book.note(key, 7, at: place(10))
+            _ = book.note(other, 5, at: place(11))
+            let gaps = book.changes.map(\.gapsAdded)
+            #expect(gaps[0] == [SequenceGap(1...4, cause: .brokerRetention), SequenceGap(6...6)])
+            #expect(gaps[1] == [SequenceGap(0...2, cause: .brokerRetention), SequenceGap(4...4)])
+            if isKept { book.commit() } else { book.rollBack() }
+        }
+        // A boot that begins later has not lost its first frames there, as far as is known here.
+        let later = LedgerBook.Key(sensor: 3, boot: 1)
+        _ = book.note(later, 2, at: place(12))
+        #expect(book.changes.first?.gapsAdded == [SequenceGap(0...1)])
+    }
+
+    @Test func framesOfTheStreamBeforeHaveGoneWithIt() throws {
+        var book = LedgerBook()
+        book.load(key, LedgerBook.Entry(ledger: SequenceLedger(next: 5), version: 3, last: place(70)))
+        book.load(StreamHoles([StreamHole(first: place(71), cause: .streamReset)]))
+        #expect(book.note(key, 8, at: place(0, incarnation: 2)) == .new)
+        let change = try #require(book.changes.first)
+        #expect(change.gapsAdded == [SequenceGap(5...7, cause: .streamReset)])
+    }
+
+    /// A frame that comes back out of quarantine stands in no place of the stream.
+    @Test func aFrameWithoutAPlaceLeavesThePlaceAsItWas() throws {
+        var book = LedgerBook()
+        book.load(key, LedgerBook.Entry(ledger: SequenceLedger(next: 5), version: 3, last: place(70)))
+        book.load(StreamHoles([StreamHole(first: place(1), cause: .streamReset)]))
+        #expect(book.note(key, 8) == .new)
+        let change = try #require(book.changes.first)
+        #expect(change.gapsAdded == [SequenceGap(5...7)] && change.first == nil && change.last == place(70))
+    }
+
+    @Test func framesInAJoinedGapAreGivenUp() throws {
+        var book = LedgerBook()
+        let ledger = SequenceLedger(next: 100, gaps: [SequenceGap(0...9, missing: 4)])
+        book.load(key, LedgerBook.Entry(ledger: ledger, version: 1))
+        #expect(book.note(key, 3) == .unknown && book.note(key, 10) == .duplicate)
+        let change = try #require(book.changes.first)
+        #expect(change.givenUp == 1 && change.duplicates == 1 && change.frames == 0)
+        #expect(change.gapsAdded.isEmpty && change.gapsRemoved.isEmpty)
+    }
+
+    @Test func aBookOfTooManyGapsForgetsThem() {
+        var book = LedgerBook()
+        let gaps = (0..<Int64(SequenceLedger.gapsMax)).map { SequenceGap(($0 * 2)...($0 * 2)) }
+        let keys = (0...Int32(LedgerBook.gapsMax / gaps.count)).map { LedgerBook.Key(sensor: $0, boot: 0) }
+        let entry = LedgerBook.Entry(ledger: SequenceLedger(next: 1_000_000, gaps: gaps), version: 1)
+        for key in keys.dropLast() { book.load(key, entry) }
+        book.commit()
+        #expect(book.unknown(among: Set(keys)) == [keys[keys.count - 1]])
+        for key in keys { book.load(key, entry) }
+        book.commit()
+        #expect(book.unknown(among: Set(keys)) == keys)
     }
 
     @Test func aBookOfTooManyLedgersForgetsThem() {

@@ -50,7 +50,9 @@ struct  Iot__Command
    */
   char *id;
   /*
-   * "sleep", "awake", "change_sample_frequency" …, the last word of the routing key.
+   * "sleep", "awake", "change_sample_frequency" …, the last word of the routing key. "time" answers an announcement with
+   * `wants_time` and wants no Ack: its argument `unix_ns` is a text, the nanoseconds since 1970-01-01T00:00:00Z when it
+   * was sent.
    */
   char *name;
   size_t n_arguments;

@@ -89,10 +89,14 @@ struct  Iot__Announcement
    * When this was written, nanoseconds since 1970-01-01T00:00:00Z. 0: the sensor has no clock.
    */
   int64_t at_unix_ns;
+  /*
+   * Asks for the time: the answer is the command `time`, on `sensor_<i>.commands.time`.
+   */
+  protobuf_c_boolean wants_time;
 };
 #define IOT__ANNOUNCEMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&iot__announcement__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, IOT__STATE__STATE_UNSPECIFIED, 0, 0, 0, 0,NULL, 0 }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, IOT__STATE__STATE_UNSPECIFIED, 0, 0, 0, 0,NULL, 0, 0 }
 
 
 struct  Iot__Channel

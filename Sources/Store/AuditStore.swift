@@ -1,0 +1,280 @@
+public import Sensors
+
+/// What became of the frames of a sensor: what `iotctl audit` shows.
+public struct SensorAudit: Sendable, Equatable {
+    /// Its serial number.
+    public var serial: String
+    /// Its starts, the oldest first; none of a device that does not number its frames.
+    public var boots: [LossAudit.Result]
+    /// Rows stored of messages without numbers, at most `rowsMax`; nil: it numbers its frames.
+    public var unnumberedRows: Int64?
+
+    /// Most rows without numbers that are counted.
+    public static let rowsMax: Int64 = 100_000
+
+    /// Frames missing.
+    public var missing: Int64 { boots.reduce(0) { $0 + $1.missing } }
+}
+
+extension StoreConnection {
+    /// Sensors that are looked at in one transaction.
+    private static let auditSensorsMax = 100
+    /// Quarantined payloads of a sensor that are looked at, the newest.
+    private static let auditPayloadsMax = 10_000
+
+    /// What became of the frames of sensors, by serial.
+    /// - Parameters:
+    ///   - serials: which; nil: all.
+    ///   - since: leaves out starts not heard of within this time, and losses noted before; nil: none.
+    ///   - grace: how long what is announced may be on its way before it counts as missing.
+    /// - Throws: `StoreError`.
+    public func audit(
+        _ serials: [String]? = nil, since: Duration? = nil, grace: Duration = LossAudit.grace
+    ) throws -> [SensorAudit] {
+        var audits: [SensorAudit] = []
+        var last = ""
+        while true {
+            let page = try transaction(timeout: .seconds(30)) { [last] session in
+                try session.audit(serials, after: last, countMax: Self.auditSensorsMax, since, grace)
+            }
+            audits += page
+            guard let end = page.last?.serial else { return audits }
+            last = end
+        }
+    }
+
+    /// Finds causes of gaps that have none yet, and writes them.
+    /// - Parameter after: only of sensors with higher numbers; `auditSensorsMax` of them at a time.
+    /// - Returns: how many gaps got a cause, and the last sensor that was looked at; nil: there was none.
+    /// - Throws: `StoreError`.
+    public func findCauses(after: Int32) throws -> (found: Int, last: Int32?) {
+        try transaction(timeout: .seconds(30)) { session in
+            let rows = try session.query(
+                """
+                SELECT sensor_id, serial FROM sensor s
+                 WHERE sensor_id > $1 AND EXISTS (SELECT FROM sequence_gap g WHERE g.sensor_id = s.sensor_id
+                       AND g.cause = 'late') ORDER BY sensor_id LIMIT \(Self.auditSensorsMax)
+                """, [.integer(Int64(after))])
+            let sensors = rows.rows.compactMap { row in
+                row.integer("sensor_id").map { (id: Int32($0), serial: row["serial"] ?? "") }
+            }
+            guard let last = sensors.last else { return (0, nil) }
+            let facts = try session.facts(of: sensors.map(\.id), payloadsMax: Self.auditPayloadsMax)
+            let found = sensors.flatMap { sensor in
+                LossAudit.findings(facts[sensor.id] ?? LossAudit.Facts()).map { (sensor: sensor.id, finding: $0) }
+            }
+            if found.isEmpty { return (0, last.id) }
+            // Rows that an ingester is changing are left to the next time: waiting for each other could be in a circle.
+            let updated = try session.query(
+                """
+                WITH found AS (
+                    SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
+                        AS f(sensor, boot, first, last, cause)
+                ), free AS (
+                    SELECT g.sensor_id, g.boot_id, g.first_sequence, f.cause FROM sequence_gap g JOIN found f
+                        ON (g.sensor_id, g.boot_id, g.first_sequence, g.last_sequence) = (f.sensor, f.boot, f.first, f.last)
+                     WHERE g.cause = 'late' FOR UPDATE OF g SKIP LOCKED
+                )
+                UPDATE sequence_gap g SET cause = free.cause FROM free
+                 WHERE (g.sensor_id, g.boot_id, g.first_sequence) = (free.sensor_id, free.boot_id, free.first_sequence)
+                """,
+                [
+                    .integers(found.map { Int64($0.sensor) }), .integers(found.map(\.finding.boot)),
+                    .integers(found.map(\.finding.gap.range.lowerBound)),
+                    .integers(found.map(\.finding.gap.range.upperBound)),
+                    .texts(found.map(\.finding.gap.cause.rawValue)),
+                ])
+            return (updated.affected, last.id)
+        }
+    }
+}
+
+// MARK: statements
+
+/// A `timestamptz` as whole microseconds since 1970.
+private func microseconds(_ column: String) -> String { "(extract(epoch FROM \(column)) * 1000000)::bigint" }
+
+extension Session {
+    fileprivate func audit(
+        _ serials: [String]?, after: String, countMax: Int, _ since: Duration?, _ grace: Duration
+    ) throws -> [SensorAudit] {
+        let rows = try query(
+            """
+            SELECT sensor_id, serial, \(microseconds("now()")) AS now_us FROM sensor
+             WHERE serial > $1 COLLATE "C" AND ($2::text[] IS NULL OR serial = ANY ($2::text[]))
+             ORDER BY serial COLLATE "C" LIMIT $3
+            """, [.text(after), serials.map { .texts($0) } ?? .null, .integer(Int64(countMax))])
+        let ids = rows.rows.compactMap { $0.integer("sensor_id").map { Int32($0) } }
+        let facts = try facts(of: ids, payloadsMax: 10_000)
+        let unnumbered = try unnumberedRows(
+            ids.filter { (facts[$0]?.boots ?? []).allSatisfy { $0.stored == nil && ($0.announced?.next ?? 0) == 0 } },
+            since)
+        return rows.rows.compactMap { row in
+            guard let id = row.integer("sensor_id").map({ Int32($0) }), let serial = row["serial"] else { return nil }
+            let start = since.flatMap { since in
+                row.time("now_us")?.advanced(bySeconds: -since.components.seconds)
+            }
+            return SensorAudit(
+                serial: serial, boots: LossAudit.audit(facts[id] ?? LossAudit.Facts(), since: start, grace: grace),
+                unnumberedRows: unnumbered[id])
+        }
+    }
+
+    /// Rows without numbers, of those sensors that have any.
+    private func unnumberedRows(_ ids: [Int32], _ since: Duration?) throws -> [Int32: Int64] {
+        if ids.isEmpty { return [:] }
+        let rows = try query(
+            """
+            SELECT s.id, (SELECT count(*) FROM (SELECT FROM measurement m
+                           WHERE m.sensor_id = s.id AND m.boot_id IS NULL
+                             AND ($2::float8 IS NULL OR m."time" >= now() - make_interval(secs => $2::float8))
+                           LIMIT \(SensorAudit.rowsMax)) r) AS count
+              FROM unnest($1::int[]) AS s(id)
+             WHERE EXISTS (SELECT FROM latest l WHERE l.sensor_id = s.id)
+            """, [.integers(ids.map { Int64($0) }), .double(since.map { Double($0.components.seconds) })])
+        let pairs = rows.rows.compactMap { row in
+            row.integer("id").flatMap { id in row.integer("count").map { (Int32(id), $0) } }
+        }
+        return Dictionary(pairs) { first, _ in first }
+    }
+
+    /// What `LossAudit` needs to know of sensors.
+    fileprivate func facts(of ids: [Int32], payloadsMax: Int) throws -> [Int32: LossAudit.Facts] {
+        if ids.isEmpty { return [:] }
+        let sensors: SQLValue = .integers(ids.map { Int64($0) })
+        let holes = try notedHoles()
+        var gaps = try notedGaps(sensors)
+        var facts: [Int32: LossAudit.Facts] = [:]
+        let boots = try query(
+            """
+            SELECT sensor_id, boot_id, b.next_sequence, b.frames, b.duplicates, b.given_up, b.stream,
+                   b.first_incarnation, b.first_offset, b.last_incarnation, b.last_offset,
+                   \(microseconds("b.last_at")) AS last_us, a.next_sequence AS announced, a.frames_dropped,
+                   a.earlier_next_sequence, a.state, \(microseconds("a.first_at")) AS first_us,
+                   \(microseconds("a.announced_at")) AS announced_us, \(microseconds("a.earlier_at")) AS earlier_us,
+                   \(microseconds("now()")) AS now_us
+              FROM (SELECT * FROM sensor_boot WHERE sensor_id = ANY ($1::int[])) b
+              FULL JOIN (SELECT * FROM boot_announcement WHERE sensor_id = ANY ($1::int[])) a USING (sensor_id, boot_id)
+            """, [sensors])
+        for row in boots.rows {
+            guard let sensor = row.integer("sensor_id").map({ Int32($0) }), let boot = row.integer("boot_id") else {
+                continue
+            }
+            let key = LedgerBook.Key(sensor: sensor, boot: boot)
+            facts[sensor, default: LossAudit.Facts()].boots.append(
+                LossAudit.Boot(
+                    boot: boot, stored: row.stored(gaps.removeValue(forKey: key) ?? []), announced: row.announced))
+        }
+        for (sensor, payload) in try quarantinedPayloads(sensors, countMax: payloadsMax) {
+            facts[sensor]?.quarantined.append(payload)
+        }
+        for sensor in facts.keys { facts[sensor]?.holes = holes }
+        return facts
+    }
+
+    private func notedGaps(_ sensors: SQLValue) throws -> [LedgerBook.Key: [LossAudit.NotedGap]] {
+        let rows = try query(
+            """
+            SELECT sensor_id, boot_id, first_sequence, last_sequence, missing, cause, \(microseconds("noted_at")) AS noted_us
+              FROM sequence_gap WHERE sensor_id = ANY ($1::int[]) ORDER BY sensor_id, boot_id, first_sequence
+            """, [sensors])
+        var gaps: [LedgerBook.Key: [LossAudit.NotedGap]] = [:]
+        for row in rows.rows {
+            guard let sensor = row.integer("sensor_id"), let boot = row.integer("boot_id"),
+                let first = row.integer("first_sequence"), let last = row.integer("last_sequence"), first <= last,
+                let at = row.time("noted_us")
+            else { continue }
+            let cause = row["cause"].flatMap(LossCause.init(rawValue:)) ?? .late
+            gaps[LedgerBook.Key(sensor: Int32(sensor), boot: boot), default: []].append(
+                LossAudit.NotedGap(SequenceGap(first...last, missing: row.integer("missing"), cause: cause), at: at))
+        }
+        return gaps
+    }
+
+    private func notedHoles() throws -> [String: [LossAudit.NotedHole]] {
+        let rows = try query(
+            """
+            SELECT stream, incarnation, first_offset, cause, \(microseconds("noted_at")) AS noted_us
+              FROM (SELECT *, row_number() OVER (PARTITION BY stream ORDER BY hole_id DESC) AS k FROM stream_hole) h
+             WHERE k <= \(StreamHoles.countMax)
+            """)
+        var holes: [String: [LossAudit.NotedHole]] = [:]
+        for row in rows.rows {
+            guard let stream = row["stream"], let hole = StoreConnection.hole(row), let at = row.time("noted_us")
+            else { continue }
+            holes[stream, default: []].append(LossAudit.NotedHole(hole, at: at))
+        }
+        return holes
+    }
+
+    /// The newest payloads of each sensor that came by a stream.
+    private func quarantinedPayloads(
+        _ sensors: SQLValue, countMax: Int
+    ) throws -> [(sensor: Int32, payload: LossAudit.Quarantined)] {
+        let rows = try query(
+            """
+            SELECT s.sensor_id, q.* FROM sensor s
+             CROSS JOIN (SELECT NULL::bigint AS boot_id, NULL::bigint AS sequence) AS unread CROSS JOIN LATERAL (
+                SELECT source, incarnation, stream_offset, boot_id, sequence, \(microseconds("at")) AS at_us
+                  FROM quarantine WHERE routing_key = 'sensor_' || s.serial || '.data' AND stream_offset IS NOT NULL
+                 ORDER BY quarantine_id DESC LIMIT $2) q
+             WHERE s.sensor_id = ANY ($1::int[])
+            """, [sensors, .integer(Int64(countMax))])
+        return rows.rows.compactMap { row in
+            guard let sensor = row.integer("sensor_id"), let at = row.time("at_us"), let stream = row["source"],
+                let incarnation = row.integer("incarnation"), let offset = row.integer("stream_offset")
+            else { return nil }
+            let position = row.integer("boot_id").flatMap { boot in
+                row.integer("sequence").map { FramePosition(boot: boot, sequence: $0) }
+            }
+            let place = StreamPlace(incarnation: incarnation, offset: offset)
+            return (
+                Int32(sensor), LossAudit.Quarantined(at: at, position: position, stream: stream, place: place)
+            )
+        }
+    }
+}
+
+extension Rows.Row {
+    fileprivate func time(_ column: String) -> Timestamp? {
+        integer(column).map { Timestamp(unixNanoseconds: $0.multipliedReportingOverflow(by: 1000).partialValue) }
+    }
+
+    private func age(_ column: String) -> Duration? {
+        guard let time = integer(column), let now = integer("now_us") else { return nil }
+        return .microseconds(now - time)
+    }
+
+    private func place(_ edge: String) -> StreamPlace? {
+        guard let incarnation = integer("\(edge)_incarnation"), let offset = integer("\(edge)_offset") else {
+            return nil
+        }
+        return StreamPlace(incarnation: incarnation, offset: offset)
+    }
+
+    fileprivate func stored(_ gaps: [LossAudit.NotedGap]) -> LossAudit.Stored? {
+        guard let next = integer("next_sequence"), let frames = integer("frames") else { return nil }
+        var stored = LossAudit.Stored(next: next, frames: frames)
+        stored.duplicates = integer("duplicates") ?? 0
+        stored.givenUp = integer("given_up") ?? 0
+        stored.gaps = gaps
+        stored.stream = self["stream"]
+        stored.first = place("first")
+        stored.last = place("last")
+        stored.lastAt = time("last_us")
+        return stored
+    }
+
+    fileprivate var announced: LossAudit.Announced? {
+        guard let next = integer("announced"), let age = age("announced_us"), let at = time("announced_us") else {
+            return nil
+        }
+        var announced = LossAudit.Announced(next: next, age: age, at: at)
+        announced.earlierNext = integer("earlier_next_sequence") ?? 0
+        announced.earlierAge = self.age("earlier_us")
+        announced.dropped = integer("frames_dropped") ?? 0
+        announced.isStopped = self["state"] == "stopped"
+        announced.firstAt = time("first_us") ?? at
+        return announced
+    }
+}
