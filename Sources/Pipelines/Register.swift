@@ -26,11 +26,25 @@ public enum Register {
                     for queue in [Routing.unroutedQueue, Routing.deadQueue] {
                         group.addTask { try await quarantineReader(context, queue, context.openStore(queue)).run() }
                     }
+                    group.addTask { await guardStreams(context) }
                     try await group.waitForAll()
                 }
                 await time.close()
             }
         ]
+    }
+
+    /// Keeps the broker's disk free, if the management API is known.
+    private static func guardStreams(_ context: ServiceContext) async {
+        guard let url = context.settings.managementURL,
+            let management = ManagementAPI(url: url, virtualHost: context.settings.broker.virtualHost)
+        else {
+            context.logger.notice(
+                "MANAGEMENT_URL is not set: the broker's disk and the streams' backlogs are not guarded")
+            return
+        }
+        var guardian = GuardStreams(context, context.openStore("guard"), management)
+        await guardian.run()
     }
 
     private struct OtherPartitions: Error, CustomStringConvertible {

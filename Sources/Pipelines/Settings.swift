@@ -18,6 +18,8 @@ public struct Settings: Sendable {
     public var mqtt: MQTTAddress
     /// `DATABASE_URL`, by default `postgresql://localhost/iot`.
     public var databaseURL: String
+    /// `MANAGEMENT_URL`, `http://user:password@host:15672`; nil: RabbitMQ's management API is not used.
+    public var managementURL: String?
 
     /// Where MQTT is spoken, and as whom.
     public struct MQTTAddress: Sendable {
@@ -52,6 +54,10 @@ public struct Settings: Sendable {
         // libpq would take anything else for a database's name, and show it.
         guard databaseURL.hasPrefix("postgresql://") || databaseURL.hasPrefix("postgres://") else {
             throw Invalid(description: "DATABASE_URL is not a URL like postgresql://user:password@host:port/database")
+        }
+        managementURL = try Self.value("MANAGEMENT_URL", environment)
+        guard managementURL.map({ $0.hasPrefix("http://") || $0.hasPrefix("https://") }) != false else {
+            throw Invalid(description: "MANAGEMENT_URL is not a URL like http://user:password@host:15672")
         }
     }
 

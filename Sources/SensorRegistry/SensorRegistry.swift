@@ -7,7 +7,11 @@ struct SensorRegistry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sensor-registry",
         abstract: "Applies the schema, keeps sensors, channels, commands and alarms, and what no queue wanted.",
-        discussion: "Environment: AMQP_URL, DATABASE_URL (or AMQP_URL_FILE, DATABASE_URL_FILE).")
+        discussion: """
+            Environment: AMQP_URL, DATABASE_URL (or AMQP_URL_FILE, DATABASE_URL_FILE), and optionally MANAGEMENT_URL
+            (or MANAGEMENT_URL_FILE), http://user:password@host:15672 of a user with the tag administrator: then the
+            streams give way, the oldest data first, before a full disk makes the broker block commands and alarms.
+            """)
 
     @OptionGroup var options: ServiceOptions
 

@@ -17,6 +17,8 @@ struct IotCtl: AsyncParsableCommand {
               iotctl sleep lab-1 --timeout 5s
               iotctl set lab-1 limits.x.high=5 limits.x.hysteresis=0.5
               iotctl watch alarms -o json
+              iotctl quarantine ls --since 1h
+              iotctl replay --from 2h --into again
               iotctl audit --since 1h
 
             Servers, from the environment (or from files that these name with _FILE behind):
@@ -34,7 +36,7 @@ struct IotCtl: AsyncParsableCommand {
         version: "iotctl 0.1.0",
         subcommands: [
             Sleep.self, Awake.self, ChangeFrequency.self, SetDesired.self, Get.self, Describe.self, Tail.self,
-            Watch.self, Audit.self,
+            Watch.self, Audit.self, Quarantine.self, Replay.self,
         ])
 
     /// Runs the command that the arguments name; a mistyped one is answered with what may have been meant.

@@ -1,0 +1,142 @@
+internal import Foundation
+
+#if canImport(FoundationNetworking)
+internal import FoundationNetworking
+#endif
+
+/// RabbitMQ's management API: what AMQP has no words for.
+struct ManagementAPI: Sendable {
+    /// It did not do what was asked.
+    struct Trouble: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// A node's disk.
+    struct Node: Decodable, Sendable {
+        var name: String
+        var diskFree: Int64?
+        var diskFreeLimit: Int64?
+    }
+
+    /// A queue or stream, as far as the guard looks at it.
+    struct Queue: Decodable, Sendable {
+        /// What holds for it: its policy, and the operator's.
+        struct Definition: Decodable, Sendable {
+            var maxAge: String?
+            var maxLengthBytes: Int64?
+            var segmentBytes: Int64?
+
+            private enum CodingKeys: String, CodingKey {
+                case maxAge = "max-age"
+                case maxLengthBytes = "max-length-bytes"
+                case segmentBytes = "stream-max-segment-size-bytes"
+            }
+        }
+
+        var name: String
+        var type: String?
+        var messages: Int64?
+        var segments: Int64?
+        var effectivePolicyDefinition: Definition?
+    }
+
+    /// A policy that overrules others for what it names.
+    struct OperatorPolicy: Codable, Sendable {
+        var pattern: String
+        var definition: [String: Int64]
+        var priority: Int
+        var applyTo: String
+
+        private enum CodingKeys: String, CodingKey {
+            case pattern, definition, priority
+            case applyTo = "apply-to"
+        }
+    }
+
+    private let base: URL
+    private let login: String
+    private let virtualHost: String
+    private let session: URLSession
+
+    /// - Parameter url: `http://user:password@host:15672`.
+    init?(url: String, virtualHost: String) {
+        guard var parts = URLComponents(string: url), ["http", "https"].contains(parts.scheme), parts.host != nil else {
+            return nil
+        }
+        login = Data("\(parts.user ?? "guest"):\(parts.password ?? "guest")".utf8).base64EncodedString()
+        parts.user = nil
+        parts.password = nil
+        parts.path = ""
+        guard let base = parts.url else { return nil }
+        self.base = base
+        self.virtualHost = Self.escaped(virtualHost)
+        let configuration = URLSessionConfiguration.ephemeral
+        configuration.timeoutIntervalForRequest = 10
+        session = URLSession(configuration: configuration)
+    }
+
+    /// The nodes of the cluster.
+    func nodes() async throws -> [Node] { try await get("nodes?columns=name,disk_free,disk_free_limit") }
+
+    /// The queues and streams of the virtual host.
+    func queues() async throws -> [Queue] {
+        try await get("queues/\(virtualHost)?columns=name,type,messages,segments,effective_policy_definition")
+    }
+
+    /// An operator policy of the virtual host; nil if there is none of that name.
+    func operatorPolicy(_ name: String) async throws -> OperatorPolicy? {
+        let (status, data) = try await request("GET", "operator-policies/\(virtualHost)/\(Self.escaped(name))", nil)
+        return status == 404 ? nil : try decode(data, "operator policy")
+    }
+
+    /// Makes or changes an operator policy.
+    func set(_ policy: OperatorPolicy, named name: String) async throws {
+        let body = try JSONEncoder().encode(policy)
+        _ = try await request("PUT", "operator-policies/\(virtualHost)/\(Self.escaped(name))", body)
+    }
+
+    /// Deletes an operator policy, if it is there.
+    func removeOperatorPolicy(_ name: String) async throws {
+        _ = try await request("DELETE", "operator-policies/\(virtualHost)/\(Self.escaped(name))", nil)
+    }
+
+    private func get<Answer: Decodable>(_ path: String) async throws -> Answer {
+        let (status, data) = try await request("GET", path, nil)
+        guard status != 404 else { throw Trouble(description: "GET \(path): 404") }
+        return try decode(data, path)
+    }
+
+    private func decode<Answer: Decodable>(_ data: Data, _ what: String) throws -> Answer {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        do { return try decoder.decode(Answer.self, from: data) } catch {
+            throw Trouble(description: "\(what): not what was expected: \(error)")
+        }
+    }
+
+    /// - Returns: the answer with its status: any of 2xx, or 404.
+    private func request(_ method: String, _ path: String, _ body: Data?) async throws -> (status: Int, body: Data) {
+        guard let url = URL(string: "\(base.absoluteString)/api/\(path)") else { throw Trouble(description: path) }
+        var request = URLRequest(url: url)
+        request.httpMethod = method
+        request.httpBody = body
+        request.setValue("Basic \(login)", forHTTPHeaderField: "Authorization")
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        let answer: (Data, URLResponse)
+        do { answer = try await session.data(for: request) } catch {
+            throw Trouble(description: "\(method) \(path): \(error.localizedDescription)")
+        }
+        guard let status = (answer.1 as? HTTPURLResponse)?.statusCode, (200..<300).contains(status) || status == 404
+        else {
+            let status = (answer.1 as? HTTPURLResponse)?.statusCode ?? 0
+            throw Trouble(
+                description: "\(method) \(path): \(status) \(String(decoding: answer.0.prefix(200), as: UTF8.self))")
+        }
+        return (status, answer.0)
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-_.")))
+            ?? text
+    }
+}

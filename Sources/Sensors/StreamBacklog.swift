@@ -1,0 +1,62 @@
+/// How near the unread part of a stream is to being dropped by the stream's retention.
+public struct StreamBacklog: Sendable, Equatable {
+    /// From here on somebody should be told.
+    public static let nearFrom = 0.8
+
+    /// Messages in the stream.
+    public var messages: Int64
+    /// Messages in it that are not stored.
+    public var unread: Int64
+    /// Messages that were dropped before they were stored.
+    public var lost: Int64
+    /// Age of the oldest unread message, in seconds; nil: none is unread.
+    public var oldestSeconds: Double?
+    /// Bytes of the stream, or somewhat more.
+    public var bytes: Int64
+    /// `max-age` in seconds; nil: none.
+    public var secondsMax: Double?
+    /// `max-length-bytes`; nil: none.
+    public var bytesMax: Int64?
+
+    /// The backlog of a stream.
+    /// - Parameters:
+    ///   - committed: offset of the last stored message; nil: none is stored.
+    ///   - first: offset of the oldest message that is there; nil: the stream is empty.
+    ///   - messages: how many there are.
+    public init(
+        committed: Int64?, first: Int64?, messages: Int64, oldestSeconds: Double?, bytes: Int64, secondsMax: Double?,
+        bytesMax: Int64?
+    ) {
+        self.messages = messages
+        let next = (committed ?? -1) + 1
+        let first = first ?? next
+        lost = committed == nil ? 0 : max(0, first - next)
+        unread = min(messages, max(0, first + messages - max(first, next)))
+        self.oldestSeconds = unread > 0 ? oldestSeconds : nil
+        self.bytes = bytes
+        self.secondsMax = secondsMax
+        self.bytesMax = bytesMax
+    }
+
+    /// 0: all is stored; 1: the oldest unread message is about to be dropped. By age or by size, whichever is nearer.
+    public var nearness: Double {
+        if lost > 0 { return 1 }
+        guard unread > 0, messages > 0 else { return 0 }
+        let byAge = secondsMax.flatMap { limit in oldestSeconds.map { $0 / limit } } ?? 0
+        let unreadBytes = Double(bytes) * Double(unread) / Double(messages)
+        let bySize = bytesMax.map { unreadBytes / Double($0) } ?? 0
+        return min(1, max(0, byAge, bySize))
+    }
+
+    /// Whether somebody should be told.
+    public var isNear: Bool { nearness >= Self.nearFrom }
+
+    /// Reads RabbitMQ's `max-age`: a number and one of Y, M, D, h, m, s; in seconds.
+    public static func seconds(maxAge text: String) -> Double? {
+        let units: [Character: Double] = ["Y": 31_536_000, "M": 2_592_000, "D": 86_400, "h": 3600, "m": 60, "s": 1]
+        guard let unit = text.last.flatMap({ units[$0] }), let number = Double(text.dropLast()), number > 0 else {
+            return nil
+        }
+        return number * unit
+    }
+}
