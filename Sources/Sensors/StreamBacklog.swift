@@ -30,7 +30,7 @@ public struct StreamBacklog: Sendable, Equatable {
         self.messages = messages
         let next = (committed ?? -1) + 1
         let first = first ?? next
-        lost = committed == nil ? 0 : max(0, first - next)
+        lost = max(0, first - next)
         unread = min(messages, max(0, first + messages - max(first, next)))
         self.oldestSeconds = unread > 0 ? oldestSeconds : nil
         self.bytes = bytes

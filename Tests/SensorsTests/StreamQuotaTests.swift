@@ -96,7 +96,8 @@ import Testing
     @Test func whatIsGoneIsCounted() {
         let overtaken = backlog(committed: 9, first: 40, messages: 60)
         #expect(overtaken.lost == 30 && overtaken.unread == 60 && overtaken.nearness == 1)
-        #expect(backlog(committed: nil, first: 40, messages: 60).lost == 0)
+        #expect(backlog(committed: nil, first: 40, messages: 60).lost == 40)
+        #expect(backlog(committed: nil, first: 0).lost == 0)
     }
 
     @Test(arguments: [("7D", 604_800.0), ("1Y", 31_536_000), ("2M", 5_184_000), ("3h", 10_800), ("5m", 300), ("9s", 9)])
