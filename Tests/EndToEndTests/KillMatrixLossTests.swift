@@ -140,7 +140,7 @@ extension Arena {
     /// Publishes frames of `sensors` sensors with these sequences, each confirmed; the same call gives the same bytes.
     func publish(_ prefix: String, _ sensors: Int, _ sequences: Range<Int>, samples: Int = 4) async throws {
         let numbers = [sensors, sequences.lowerBound, sequences.count, startNanoseconds, samples]
-        try await publish("frames", [prefix] + numbers.map(String.init))
+        try await publish("load-frames", [prefix] + numbers.map(String.init))
     }
 
     /// Has the outside client publish.

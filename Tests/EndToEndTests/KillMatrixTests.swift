@@ -5,7 +5,12 @@ import Testing
 
 extension EndToEnd {
     /// Exactly once, whatever dies where (design §4): at each point of a batch's transaction each fault, under load.
-    @Suite struct KillMatrix {
+    ///
+    /// It runs by `scripts/kill-matrix`, not yet with the other tests: it has to have passed many rounds in a row first.
+    @Suite(
+        .enabled(
+            if: ProcessInfo.processInfo.environment["KILL_MATRIX"] != nil, "scripts/kill-matrix runs the kill matrix"))
+    struct KillMatrix {
         /// What happens to a replica whose batch stands still.
         enum Fault: String, CaseIterable {
             case kill = "SIGKILL"

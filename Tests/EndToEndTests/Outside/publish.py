@@ -135,7 +135,7 @@ def junk(amqp):
     return {}
 
 
-def frames(amqp):
+def load_frames(amqp):
     """PREFIX SENSORS FIRST COUNT START_NS SAMPLES: the same frames again if called again, 100 ms apart."""
     prefix, (sensors, first, count, start, samples) = sys.argv[2], map(int, sys.argv[3:])
     for sequence in range(first, first + count):
@@ -257,6 +257,6 @@ if __name__ == "__main__":
     verbs = {
         "rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "junk": junk, "json": device_json,
         "burst": burst, "one": one, "hostile": hostile, "logs": logs, "poisoned-logs": poisoned_logs,
-        "frames": frames, "announce": announce, "ask-time": ask_time,
+        "frames": frames, "load-frames": load_frames, "announce": announce, "ask-time": ask_time,
     }
     print(json.dumps(verbs[sys.argv[1]](AMQP())))
