@@ -35,6 +35,28 @@ extension Integration {
             }
         }
 
+        /// decisions/0007, 8: each segment but the first begins with an offset that is no message.
+        @Test func anOffsetIsMissingWhereASegmentBegins() async throws {
+            try await TestSystem.with { system in
+                try await TestServers.management(
+                    "PUT", "/api/policies/\(system.name)/small",
+                    body: """
+                        {"pattern": "^s$", "apply-to": "streams", "priority": 99,
+                         "definition": {"stream-max-segment-size-bytes": 100000}}
+                        """)
+                try await system.withBroker { broker in
+                    _ = try await broker.declare(stream)
+                    let body = [UInt8](repeating: 7, count: 2000)
+                    for _ in 0..<40 { try await broker.send(Array(repeating: body, count: 10), to: "s") }
+                    let offsets = try await read(broker, from: .first, count: 400, prefetch: 500).compactMap(
+                        \.streamOffset)
+                    let steps = zip(offsets, offsets.dropFirst()).map { $1 - $0 }
+                    #expect(offsets.first == 0 && Set(steps) == [1, 2])
+                    #expect((4...10).contains(steps.count { $0 == 2 }), "\(steps)")
+                }
+            }
+        }
+
         @Test func readsFromFirstFromAnOffsetFromTheLastChunkAndFromNow() async throws {
             try await TestSystem.with { system in
                 try await system.withBroker { broker in
