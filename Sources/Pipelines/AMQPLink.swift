@@ -127,18 +127,10 @@ actor AMQPLane {
 
     /// Sends and receives until the connection breaks or the link is closed.
     private func serve(_ broker: BrokerConnection) async throws {
-        // Each task says whether the connection is over when it ends.
-        try await withThrowingTaskGroup(of: Bool.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             if let gateway {
                 let consumer = try await gateway.consume(broker)
-                group.addTask {
-                    try await self.receive(broker, consumer) { gateway.sensor(of: $0) }
-                    return true
-                }
-                group.addTask {
-                    try await gateway.bind(self.context)
-                    return false
-                }
+                group.addTask { try await self.receive(broker, consumer) { gateway.sensor(of: $0) } }
             } else {
                 for sensor in sensors {
                     let serial = serials[sensor]
@@ -148,20 +140,14 @@ actor AMQPLane {
                         key: Routing.key(serial, .command("#")))
                     try await broker.declare(Topology(exchanges: [], queues: [queue], bindings: [binding]))
                     let consumer = try await broker.consume(ConsumerOptions(queue: queue.name, prefetch: 20))
-                    group.addTask {
-                        try await self.receive(broker, consumer) { _ in sensor }
-                        return true
-                    }
+                    group.addTask { try await self.receive(broker, consumer) { _ in sensor } }
                 }
             }
             pending = []
             await post([.connected(lane: number)])
-            group.addTask {
-                try await self.sendAll(broker)
-                return true
-            }
+            group.addTask { try await self.sendAll(broker) }
             defer { group.cancelAll() }
-            while let isOver = try await group.next(), !isOver {}
+            try await group.next()
         }
     }
 

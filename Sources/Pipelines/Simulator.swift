@@ -8,12 +8,18 @@ internal import Wire
 actor Simulator {
     /// The longest nap between looks at the clock; a sensor that is woken up waits no longer than this.
     private static let napMax: Duration = .milliseconds(20)
+    /// The shortest: with thousands of slow sensors one is due at any moment, and those of some milliseconds leave together.
+    private static let napMin: (few: Duration, many: Duration) = (.zero, .milliseconds(5))
+    /// From how many sensors on there are many.
+    private static let manySensors = 1000
     /// Messages handed to the link at a time.
     private static let sendMax = 1000
     /// Messages under way on a connection that many sensors share, and on one of a sensor's own.
     private static let windowMax = (shared: 4096, own: 32)
     /// Frames of a sensor made at a time: those that have come due, and where nobody waits for their time.
     private static let framesMax = (paced: 64, unpaced: 8)
+    /// The first samples of a gateway's sensors are spread over one frame of theirs, 10 s at most.
+    private static let gatewayStaggerMax: Int64 = 10_000_000_000
     /// The sensors' first samples are spread over this long.
     private static let staggerNanoseconds: Int64 = 100_000_000
     /// How long ago unpaced sensors began unless it is said otherwise: an hour.
@@ -70,11 +76,12 @@ actor Simulator {
         let start = Timestamp.now.advanced(byNanoseconds: skewNanoseconds)
         let library = SignalLibrary(seed: plan.sensors.seed)
         // So that frames don't all fall on the same instant.
-        let stagger = Self.staggerNanoseconds / Int64(max(1, configurations.count))
         sensors = configurations.enumerated().map { index, configuration in
             var sensor = VirtualSensor(
                 configuration: configuration, boot: boot,
-                start: start.advanced(byNanoseconds: Int64(index) * stagger - Self.head(plan, configuration)),
+                start: start.advanced(
+                    byNanoseconds: Self.stagger(plan, configuration) / Int64(configurations.count) * Int64(index)
+                        - Self.head(plan, configuration)),
                 library: library)
             sensor.isUnpaced = isUnpaced
             if plan.transport == .gateway {
@@ -94,6 +101,13 @@ actor Simulator {
                 disconnectsMax: isShared ? Self.sharedDisconnectsMax : 3))
     }
 
+    /// Over how many nanoseconds the first samples of sensors like this one are spread.
+    private static func stagger(_ plan: Simulate.Plan, _ configuration: SensorConfiguration) -> Int64 {
+        guard plan.transport == .gateway else { return staggerNanoseconds }
+        // A hundred thousand slow sensors would all sample in the same moment.
+        return min(max(VirtualSensor.span(ofFrames: 1, configuration), staggerNanoseconds), gatewayStaggerMax)
+    }
+
     /// How long ago a sensor began, in nanoseconds, so that none of its frames lies in the future.
     private static func head(_ plan: Simulate.Plan, _ configuration: SensorConfiguration) -> Int64 {
         guard case .unpaced(let start) = plan.pace else { return 0 }
@@ -108,10 +122,11 @@ actor Simulator {
         for sensor in sensors.indices { due.insert(sensor: sensor, at: sensors[sensor].nextDue ?? now) }
         let listener = Task { await self.listen() }
         let deadline = plan.duration.map { ContinuousClock.now + $0 }
+        let napMin = sensors.count < Self.manySensors ? Self.napMin.few : Self.napMin.many
         while !Task.isCancelled, deadline.map({ .now < $0 }) != false, !isDone {
             await step()
             let wait = due.first.map { Duration.nanoseconds(max(0, $0.nanoseconds(since: now))) } ?? Self.napMax
-            try? await Task.sleep(for: hasRoom ? min(Self.napMax, wait) : Self.napMax)
+            try? await Task.sleep(for: hasRoom ? min(Self.napMax, max(napMin, wait)) : Self.napMax)
         }
         let patience = Task.isCancelled ? Self.drainMax.terminated : Self.drainMax.ordinary
         // What comes now must run even though this task may be cancelled.

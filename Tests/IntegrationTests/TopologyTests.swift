@@ -73,6 +73,7 @@ extension Integration {
                 try await system.withBroker { broker in
                     try await broker.declare(.sensorStreaming(partitions: 2))
                     _ = try await broker.declare(Topology.Queue(name: "sensor_a", kind: .classic))
+                    _ = try await broker.declare(Topology.Queue(name: "gateway_a", kind: .classic))
                     let dead = "sensor_streaming.dead"
                     let stream = Rules(policy: "measurements", segmentBytes: 64 << 20)
                     let ours = Rules(
@@ -86,6 +87,7 @@ extension Integration {
                             overflow: "reject-publish"),
                         "unrouted": last, "dead_letters": last,
                         "sensor_a": Rules(policy: "commands", lengthMax: 100),
+                        "gateway_a": Rules(policy: "gateways", lengthMax: 100_000),
                     ]
                     let found = try await rules(system)
                     for (queue, rules) in expected { #expect(found[queue] == rules, "\(queue)") }

@@ -186,4 +186,29 @@ import Testing
         #expect(order == times.filter { $0 <= after(0.5) }.sorted())
         #expect(queue.count == 500 - order.count)
     }
+
+    /// Frames that are taken later than they are complete: whatever happens, none is cut short.
+    @Test func anUnpacedSensorFlushesNothing() throws {
+        var unpaced = try sensor(.vibration, hertz: 1000)
+        unpaced.isUnpaced = true
+        let first = unpaced.frames(until: after(3600), atMost: 3)
+        #expect(
+            unpaced.receive(command(Command.Name.changeSampleFrequency, ["hertz": .number(500)]), at: after(3600))
+                .frames.isEmpty)
+        let second = unpaced.frames(until: after(3600), atMost: 2)
+        #expect(second.first?.start == after(0.3), "it goes on where it was")
+        #expect((first + second).map { $0.position?.sequence } == [0, 1, 2, 3, 4])
+        #expect(unpaced.stop(at: after(3600)).frames.isEmpty)
+    }
+
+    @Test func theSpanOfFramesIsWhatTheyTake() throws {
+        for (kind, hertz) in [(SensorKind.vibration, 5000.0), (.climate, 1), (.climate, 0.1), (.vibration, 333)] {
+            var sensor = try sensor(kind, hertz: hertz)
+            let span = VirtualSensor.span(ofFrames: 7, sensor.configuration)
+            #expect(sensor.frames(until: origin.advanced(byNanoseconds: span - 1), atMost: 100).count == 7)
+            let next = sensor.frames(until: origin.advanced(byNanoseconds: 2 * span), atMost: 1)
+            #expect(next.first?.start == origin.advanced(byNanoseconds: span))
+        }
+        #expect(VirtualSensor.span(ofFrames: .max, try sensor(.climate).configuration) > 0)
+    }
 }
