@@ -96,7 +96,7 @@ import Testing
     /// Each step runs inside the one transaction of all, so none may end it.
     @Test func noStepEndsTheTransaction() {
         for step in Migrations.all {
-            #expect(step.sql.contains("CREATE TABLE") && !step.sql.contains("\u{FFFD}"))
+            #expect(step.sql.contains(";") && !step.sql.contains("\u{FFFD}"))
             let statements = step.sql.split(separator: "\n").map { $0.uppercased() }
             #expect(
                 !statements.contains { $0.hasPrefix("COMMIT;") || $0.hasPrefix("ROLLBACK;") || $0.hasPrefix("BEGIN;") })
