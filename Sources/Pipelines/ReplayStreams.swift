@@ -38,10 +38,10 @@ public struct ReplayStreams: Sendable {
     /// How far the stamps of messages and the time of their chunk may lie apart, in seconds: several publishers'
     /// messages meet in one chunk, and the broker writes chunks in order.
     static let slackSeconds: Int64 = 5
-    /// How long a stream that has messages may be silent.
+    /// How long a stream may be silent that is known to have more.
     static let patience: Duration = .seconds(30)
-    /// How long nothing more may come of the newest chunk until it counts as read.
-    static let quiet: Duration = .seconds(2)
+    /// How long nothing may come until a stream counts as read to its end, as far as is known.
+    static let quiet: Duration = .seconds(1)
     private static let prefetch: UInt16 = 5000
     private static let batchMessagesMax = 4000
 
@@ -86,11 +86,12 @@ public struct ReplayStreams: Sendable {
     private func read(
         _ stream: String, begun: Timestamp, _ summary: inout Summary, _ progress: (Summary) throws -> Void
     ) async throws {
-        guard let count = try await broker.messageCount(of: Topology.Queue(name: stream, kind: .stream)), count > 0,
-            let first = try await probe(stream, .first), let firstOffset = first.streamOffset
+        // The broker's own count of a stream is seconds old; what is stored was there.
+        let stored = try await store.position(of: stream)?.committed
+        guard let first = try await first(of: stream, isEmpty: stored == nil), let firstOffset = first.streamOffset
         else { return }
         if firstOffset > 0, first.received > from { summary.beginsLater[stream] = first.received }
-        let end = try await end(of: stream, begun: begun, expected: firstOffset + Int64(count) - 1)
+        let end = try await end(of: stream, begun: begun, stored: max(firstOffset, stored ?? 0))
         if end.received < from { return }
         let consumer = try await broker.consume(
             ConsumerOptions(queue: stream, prefetch: Self.prefetch, offset: start))
@@ -123,33 +124,34 @@ public struct ReplayStreams: Sendable {
 
     // MARK: the ends of a stream
 
-    /// The last message as of now.
-    /// - Parameter expected: its offset as counted, or one beyond it if retention was at work meanwhile.
+    /// The oldest message; nil if there is none.
+    private func first(of stream: String, isEmpty: Bool) async throws -> Delivery? {
+        let probe = try await broker.consume(ConsumerOptions(queue: stream, prefetch: 1, offset: .first))
+        let delivery = try await broker.nextBatch(probe, upTo: 1, timeout: isEmpty ? Self.quiet : Self.patience).first
+        try Task.checkCancellation()
+        try await broker.stopConsuming(probe)
+        return delivery
+    }
+
+    /// The last message as of `begun`, or later.
+    /// - Parameter stored: an offset that the stream had before.
     private func end(
-        of stream: String, begun: Timestamp, expected: Int64
+        of stream: String, begun: Timestamp, stored: Int64
     ) async throws -> (offset: Int64, received: Timestamp) {
         let probe = try await broker.consume(ConsumerOptions(queue: stream, prefetch: 1000, offset: .last))
         // The newest chunk comes at once, and may hold more than the prefetch.
         var end: (offset: Int64, received: Timestamp)?
         while let last = try await broker.nextBatch(
-            probe, upTo: 1000, timeout: end == nil ? Self.patience : Self.quiet
+            probe, upTo: 1000, timeout: end.map { $0.offset >= stored } == true ? Self.quiet : Self.patience
         ).last, let offset = last.streamOffset {
             end = (offset, last.received)
-            if offset >= expected || last.received > begun { break }
+            if last.received > begun { break }
             try await broker.acknowledge(probe, upTo: last)
         }
         try Task.checkCancellation()
         try await broker.stopConsuming(probe)
-        guard let end else { throw Stalled(description: "\(stream) has messages up to \(expected) and gives none") }
+        guard let end else { throw Stalled(description: "\(stream) has messages up to \(stored) and gives none") }
         return end
-    }
-
-    private func probe(_ stream: String, _ offset: StreamOffset) async throws -> Delivery? {
-        let probe = try await broker.consume(ConsumerOptions(queue: stream, prefetch: 1, offset: offset))
-        let delivery = try await broker.nextBatch(probe, upTo: 1, timeout: Self.patience).first
-        try Task.checkCancellation()
-        try await broker.stopConsuming(probe)
-        return delivery
     }
 
     // MARK: a batch

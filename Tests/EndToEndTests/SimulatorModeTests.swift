@@ -77,7 +77,7 @@ extension EndToEnd {
                 let gateways = [try gateway("one"), try gateway("two")]
                 for program in gateways { try await program.ready() }
                 let last = String(repeating: "0", count: 4 - String(count).count) + String(count)
-                try await eventually("the last sensors have announced themselves") {
+                try await eventually("the last sensors have announced themselves", within: .seconds(180)) {
                     try await system.number(
                         "SELECT count(*) FROM sensor WHERE kind = 'climate' AND serial IN ($1, $2)",
                         [.text("one--\(last)"), .text("two--\(last)")]) == 2
