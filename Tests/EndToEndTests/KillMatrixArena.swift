@@ -177,13 +177,17 @@ struct Arena {
             report.confirmedFrames == report.frames && report.droppedFrames == 0,
             "\(prefix): \(report.confirmedFrames) of \(report.frames) frames were confirmed")
         try await eventually("\(report.frames) frames of \(prefix) stored", within: .seconds(30)) {
-            try await system.number(
-                """
-                SELECT coalesce(sum(frames), 0) FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1
-                """, [.text("\(prefix)-%")]) >= report.frames
+            try await frames(prefix) >= report.frames
         }
         try await compare(prefix, report)
         reports[prefix] = report
+    }
+
+    /// Stored frames of the sensors that begin with `prefix`.
+    func frames(_ prefix: String) async throws -> Int64 {
+        try await system.number(
+            "SELECT coalesce(sum(frames), 0) FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1",
+            [.text("\(prefix)-%")])
     }
 
     /// Looks once more at all that was stored since the arena began: nobody may have added to it later.

@@ -39,6 +39,7 @@ extension EndToEnd.KillMatrix {
             try await arena.publish("reset", Self.sensors, 50..<80)
             try await arena.deleteStreams()
             try await arena.start("i1")
+            try await arena.waitForStreams()
             try await arena.publish("reset", Self.sensors, 80..<120)
             try await arena.waitForFrames("reset", Self.sensors * 90)
             let first = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 120, ["stream_reset"])
@@ -46,9 +47,7 @@ extension EndToEnd.KillMatrix {
 
             // All is stored: nothing more is lost.
             try await arena.deleteStreams()
-            try await eventually("the streams are there again", within: .seconds(30)) {
-                try await arena.areStreamsThere()
-            }
+            try await arena.waitForStreams()
             try await arena.publish("reset", Self.sensors, 120..<150)
             try await arena.waitForFrames("reset", Self.sensors * 120)
             _ = try await arena.expectAccount("reset", Self.sensors, lost: [50..<80], of: 150, ["stream_reset"])
@@ -153,10 +152,7 @@ extension Arena {
     /// Waits until at least `count` frames of the sensors that begin with `prefix` are stored.
     func waitForFrames(_ prefix: String, _ count: Int, within deadline: Duration = .seconds(60)) async throws {
         try await eventually("\(count) frames of \(prefix) stored", within: deadline) {
-            try await system.number(
-                """
-                SELECT coalesce(sum(frames), 0) FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1
-                """, [.text("\(prefix)-%")]) >= count
+            try await frames(prefix) >= count
         }
     }
 
@@ -226,9 +222,18 @@ extension Arena {
         for number in 0..<4 { try await TestServers.management("DELETE", stream(number)) }
     }
 
-    func areStreamsThere() async throws -> Bool {
-        for number in 0..<4 { try await TestServers.management("GET", stream(number)) }
-        return true
+    /// Waits until the services have made all streams anew: a frame that comes before goes to `unrouted`.
+    func waitForStreams() async throws {
+        try await eventually("the streams are there again", within: .seconds(30)) {
+            for number in 0..<4 where try await bindings(number) == "[]" { return false }
+            return true
+        }
+    }
+
+    /// Of a stream to the exchange, as JSON.
+    private func bindings(_ number: Int) async throws -> String {
+        let path = "/api/bindings/\(system.name)/e/sensor_streaming.partitions/q/measurements.\(number)"
+        return String(decoding: try await TestServers.management("GET", path), as: UTF8.self)
     }
 
     /// Makes the streams as the services would.

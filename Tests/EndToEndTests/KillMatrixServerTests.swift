@@ -42,8 +42,12 @@ extension EndToEnd.KillMatrix {
                 let begin = ContinuousClock.now
                 do {
                     try await fault(&arena)
-                    let before = try await arena.committed(nil)
-                    try await eventually("frames flow again") { try await arena.committed(nil) > before + 200 }
+                    for kind in ["m", "a"] {
+                        let before = try await arena.frames("\(prefix)-\(kind)")
+                        try await eventually("frames of \(prefix)-\(kind) flow again") {
+                            try await arena.frames("\(prefix)-\(kind)") > before + 100
+                        }
+                    }
                 } catch {
                     mqtt.signal(SIGKILL)
                     amqp.signal(SIGKILL)
