@@ -10,8 +10,10 @@ internal import Wire
 /// All that it decides by is read anew each time, and the cut is an operator policy at the broker: several registries
 /// don't disturb each other, and one that starts anew knows what is in force.
 struct GuardStreams {
-    /// How often the disk is looked at.
-    static let diskInterval: Duration = .seconds(10)
+    /// How often the disk is looked at, unless somebody wants it otherwise.
+    static let intervalDefault: Duration = .seconds(10)
+    /// How old the broker's figures may be: for so long after a cut they don't show what came of it.
+    static let figuresAge: Duration = .seconds(10)
     /// How often the streams are looked at: each time every third.
     static let backlogEvery = 3
     /// The operator policy that cuts the streams.
@@ -26,15 +28,19 @@ struct GuardStreams {
     private let context: ServiceContext
     private let store: StoreConnection
     private let management: ManagementAPI
+    private let interval: Duration
     private var near: Set<String> = []
     private var isExhausted = false
-    /// Looks to pass over after a cut: the broker's figures are some seconds old.
-    private var settling = 0
+    /// Until then a cut is given the time to show.
+    private var settledAt = ContinuousClock.now
 
-    init(_ context: ServiceContext, _ store: StoreConnection, _ management: ManagementAPI) {
+    init(
+        _ context: ServiceContext, _ store: StoreConnection, _ management: ManagementAPI, every interval: Duration
+    ) {
         self.context = context
         self.store = store
         self.management = management
+        self.interval = interval
     }
 
     /// Runs until the task is cancelled. Nothing that goes wrong here ends the service.
@@ -55,7 +61,7 @@ struct GuardStreams {
                 trouble = "\(error)"
             }
             round += 1
-            try? await Task.sleep(for: Self.diskInterval)
+            try? await Task.sleep(for: interval)
         }
     }
 
@@ -79,10 +85,7 @@ struct GuardStreams {
         context.metrics.set(
             "iot_stream_cut_bytes", "Most bytes of a stream while the broker's disk is nearly full; 0: not cut.",
             to: Double(inForce ?? 0))
-        if settling > 0 {
-            settling -= 1
-            return
-        }
+        if .now < settledAt { return }
         try await apply(quota.decide(inForce: inForce), quota, streams.count)
     }
 
@@ -97,7 +100,7 @@ struct GuardStreams {
                     priority: Self.policyPriority, applyTo: "streams"), named: Self.policyName)
             context.logger.error("\(space): \(count) streams are cut to \(bytesMax) bytes each, the oldest goes first")
             context.metrics.count("iot_stream_cuts_total", "Times that the streams were cut for the disk's sake.")
-            settling = 1
+            settledAt = .now + Self.figuresAge
         case .release:
             try await management.removeOperatorPolicy(Self.policyName)
             context.logger.notice("\(space): the streams may grow again")

@@ -9,10 +9,16 @@ internal import Wire
 public enum Register {
     /// Streams, unless the database says otherwise.
     public static let partitionsDefault = 4
+    /// How often the broker's disk is looked at.
+    public static let guardIntervalDefault: Duration = GuardStreams.intervalDefault
 
     /// The parts of sensor-registry.
-    /// - Parameter partitions: how many streams, when the database has none yet; otherwise it must agree with it.
-    public static func parts(_ context: ServiceContext, partitions: Int?) -> [Part] {
+    /// - Parameters:
+    ///   - partitions: how many streams, when the database has none yet; otherwise it must agree with it.
+    ///   - guardInterval: how often the broker's disk is looked at, and every third time the streams.
+    public static func parts(
+        _ context: ServiceContext, partitions: Int?, guardInterval: Duration = guardIntervalDefault
+    ) -> [Part] {
         [
             Part {
                 let store = context.openStore("registry")
@@ -26,7 +32,7 @@ public enum Register {
                     for queue in [Routing.unroutedQueue, Routing.deadQueue] {
                         group.addTask { try await quarantineReader(context, queue, context.openStore(queue)).run() }
                     }
-                    group.addTask { await guardStreams(context) }
+                    group.addTask { await guardStreams(context, every: guardInterval) }
                     try await group.waitForAll()
                 }
                 await time.close()
@@ -35,7 +41,7 @@ public enum Register {
     }
 
     /// Keeps the broker's disk free, if the management API is known.
-    private static func guardStreams(_ context: ServiceContext) async {
+    private static func guardStreams(_ context: ServiceContext, every interval: Duration) async {
         guard let url = context.settings.managementURL,
             let management = ManagementAPI(url: url, virtualHost: context.settings.broker.virtualHost)
         else {
@@ -43,7 +49,7 @@ public enum Register {
                 "MANAGEMENT_URL is not set: the broker's disk and the streams' backlogs are not guarded")
             return
         }
-        var guardian = GuardStreams(context, context.openStore("guard"), management)
+        var guardian = GuardStreams(context, context.openStore("guard"), management, every: interval)
         await guardian.run()
     }
 

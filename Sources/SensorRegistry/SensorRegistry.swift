@@ -18,13 +18,19 @@ struct SensorRegistry: AsyncParsableCommand {
     @Option(help: "How many streams share the measurements, 1…64; fixed at the first start [default there: 4].")
     var partitions: Int?
 
+    @Option(help: "How often the broker's free disk is looked at, 1s…1h; every third time the streams' backlogs too.")
+    var guardInterval = Register.guardIntervalDefault
+
     func validate() throws {
+        guard (.seconds(1) ... .seconds(3600)).contains(guardInterval) else {
+            throw ValidationError("--guard-interval is 1s…1h")
+        }
         guard partitions.map((1...64).contains) != false else { throw ValidationError("--partitions is 1…64") }
     }
 
     func run() async throws {
         try await Run.service("sensor-registry", options: options, waitingFor: ["broker", "database"]) {
-            Register.parts($0, partitions: partitions)
+            Register.parts($0, partitions: partitions, guardInterval: guardInterval)
         }
     }
 }

@@ -13,10 +13,17 @@ struct Services {
     private(set) var programs: [String: Program] = [:]
 
     /// Starts registry, logs-ingester and `replicas` measurements-ingesters, gives them to `body`, and ends them.
+    /// - Parameters:
+    ///   - registry: arguments of sensor-registry.
+    ///   - definitions: more of the broker's definitions, applied before there are streams.
     static func with(
-        replicas: Int = 2, registry: [String] = [], _ body: (inout Services) async throws -> Void
+        replicas: Int = 2, registry: [String] = [], definitions: String? = nil,
+        _ body: (inout Services) async throws -> Void
     ) async throws {
         try await TestSystem.with { system in
+            if let definitions {
+                try await TestServers.management("POST", "/api/definitions/\(system.name)", body: definitions)
+            }
             var services = Services(system: system)
             do {
                 try await services.start("sensor-registry", registry)
