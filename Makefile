@@ -5,7 +5,7 @@ SECONDS ?= 30
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 STRICT_SOURCES := Package.swift Sources Tests
 
-.PHONY: help setup build release demo up down test unit check format proto clean hook bench
+.PHONY: help setup build release demo up down test unit check format proto clean hook bench microbench
 
 help: ## This text
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -34,6 +34,9 @@ test: build ## Every test: unit, integration and end to end, against servers of 
 
 bench: release ## Measure broker to committed beside a bare drain and a bare COPY; BENCH="-o json --repeats 5"
 	@exec scripts/bench $(BENCH)
+
+microbench: release ## Count the instructions of decode, statistics and COPY encoding; MICROBENCH="--check"
+	@exec scripts/microbench $(MICROBENCH)
 
 unit: setup ## The tests that need no server
 	@swift test --skip IntegrationTests --skip EndToEndTests

@@ -94,6 +94,11 @@ let package = Package(
             ],
             path: "Benchmarks/BenchTool", swiftSettings: strict),
 
+        // `make microbench`: what a frame costs on its way, in instructions.
+        .executableTarget(
+            name: "micro-bench", dependencies: ["Sensors", "Store", "Wire"], path: "Benchmarks/MicroBench",
+            swiftSettings: strict),
+
         .testTarget(name: "SensorsTests", dependencies: ["Sensors"], swiftSettings: strict),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Sensors"], swiftSettings: strict),
         .testTarget(

@@ -1,0 +1,106 @@
+internal import Sensors
+internal import Store
+internal import Wire
+
+/// Does one step of the ingester's way from message to row so many times, for `scripts/microbench` to count instructions.
+@main
+struct MicroBench {
+    static func main() throws {
+        let arguments = CommandLine.arguments
+        guard arguments.count == 4, let step = Step(rawValue: arguments[1]), let form = Form(rawValue: arguments[2]),
+            let count = Int(arguments[3])
+        else {
+            print("usage: micro-bench decode|rows|encode floats|counts|value FRAMES")
+            return
+        }
+        var work = try Work(form)
+        for index in 0..<count { try work.run(step, index) }
+    }
+}
+
+/// What is done with a message, one after the other.
+enum Step: String {
+    /// Its key and payload are read.
+    case decode
+    /// The frame becomes rows with their statistics.
+    case rows
+    /// The rows are written as COPY wants them.
+    case encode
+}
+
+/// What a message carries: 500 samples, or one.
+enum Form: String {
+    case floats
+    case counts
+    case value
+}
+
+/// A hundred different messages, and what becomes of them.
+struct Work {
+    private struct Sample {
+        var key: String
+        var payload: [UInt8]
+        var frame: Frame
+        var rows: [MeasurementRow]
+    }
+
+    private static let received = Timestamp(unixNanoseconds: 1_800_000_030_000_000_000)
+    private let cutter = RowCutter(clockRule: ClockRule())
+    private var copy = CopyBuffer()
+    private let samples: [Sample]
+
+    init(_ form: Form) throws {
+        let cutter = cutter
+        samples = try (0..<100).map { number in
+            guard let serial = SerialNumber("bench-\(number)") else { throw Rejection(.badSerial, "\(number)") }
+            let frame = Self.frame(form, number)
+            var rows: [MeasurementRow] = []
+            Self.cut(frame, by: cutter) { rows.append($0) }
+            return Sample(
+                key: Routing.key(serial, .data), payload: FrameCodec.encode(frame), frame: frame, rows: rows)
+        }
+    }
+
+    /// A frame with noise in all its bits; 500 samples at 5 kHz end in the minute in which they begin.
+    private static func frame(_ form: Form, _ number: Int) -> Frame {
+        let noise = (0..<500).map { UInt32(truncatingIfNeeded: ($0 + 1) &* (number + 1) &* 2_654_435_761) }
+        let samples: Samples =
+            switch form {
+            case .floats: .floats(noise.map { Float(Int32(bitPattern: $0)) * 1e-8 })
+            case .counts: .counts(noise.map { Int16(truncatingIfNeeded: $0 >> 16) }, scale: 0.001, offset: 0)
+            case .value: .value(Double(noise[0]) * 1e-9)
+            }
+        return Frame(
+            position: FramePosition(boot: 1_800_000_000_000, sequence: 100_000 + Int64(number)),
+            start: received.advanced(byNanoseconds: -1_000_000_000), rate: SampleRate(hertz: 5000),
+            blocks: [Block(channel: .number(0), samples: samples)])
+    }
+
+    private static func cut(_ frame: Frame, by cutter: RowCutter, into emit: (MeasurementRow) -> Void) {
+        cutter.cut(
+            frame, sensor: 7, received: received,
+            channelNumber: { if case .number(let number) = $0 { number } else { nil } }, into: emit)
+    }
+
+    @inline(never)
+    mutating func run(_ step: Step, _ index: Int) throws {
+        let sample = samples[index % samples.count]
+        switch step {
+        case .decode:
+            let (serial, _) = try Routing.parse(key: sample.key)
+            let frame = unsafe try DataPayload.decode(sample.payload.span.bytes)
+            keep(serial)
+            keep(frame)
+        case .rows: Self.cut(sample.frame, by: cutter) { keep($0) }
+        case .encode:
+            for row in sample.rows { copy.append(row) }
+            if copy.byteCount >= 1 << 16 { copy.removeSent() }
+        }
+    }
+}
+
+/// Takes a value that nobody needs, so that it is made all the same.
+@inline(never)
+private func keep<Value>(_ value: Value) {
+    withExtendedLifetime(value) {}
+}
