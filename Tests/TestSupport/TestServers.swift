@@ -2,6 +2,7 @@ public import Foundation
 internal import FoundationNetworking
 public import Pipelines
 public import Store
+internal import Synchronization
 
 /// The real RabbitMQ and TimescaleDB that `make test` started for this run.
 public enum TestServers {
@@ -84,6 +85,12 @@ public struct TestSystem: Sendable {
     public let store: StoreConnection
     /// Logs of the programs.
     public let folder: URL
+    private let started = Started()
+
+    /// The programs that a test started, so that none outlives a test that fails.
+    private final class Started: Sendable {
+        let programs = Mutex<[Program]>([])
+    }
 
     /// The settings that the environment makes.
     public var settings: Settings { get throws { try Settings(environment: environment) } }
@@ -128,6 +135,7 @@ public struct TestSystem: Sendable {
     }
 
     private func remove() async {
+        for program in started.programs.withLock({ $0 }) where program.isRunning { program.signal(SIGKILL) }
         await store.close()
         _ = try? await TestServers.management("DELETE", "/api/vhosts/\(name)")
         if let url = try? TestServers.value("DATABASE_URL") {
@@ -150,9 +158,11 @@ public struct TestSystem: Sendable {
     public func start(
         _ program: String, _ arguments: [String] = [], changing: [String: String] = [:], log: String? = nil
     ) throws -> Program {
-        try Program(
+        let program = try Program(
             Program.built(program).path, arguments, environment: environment.merging(changing) { _, new in new },
             log: folder.appending(path: "\(log ?? program)-\(UUID().uuidString.prefix(4)).log"))
+        started.programs.withLock { $0.append(program) }
+        return program
     }
 
     /// Runs one of the five programs, or another one, to its end.
