@@ -49,8 +49,10 @@ extension EndToEnd.KillMatrix {
                         }
                     }
                 } catch {
-                    mqtt.signal(SIGKILL)
-                    amqp.signal(SIGKILL)
+                    for simulator in [mqtt, amqp] {
+                        simulator.signal(SIGKILL)
+                        print("---- simulator\n\(simulator.errors.suffix(3000))")
+                    }
                     throw error
                 }
                 let took = begin.duration(to: .now)
