@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 SECONDS ?= 30
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
-STRICT_SOURCES := Package.swift Sources Tests
+STRICT_SOURCES := Package.swift Sources Tests Benchmarks
 
 .PHONY: help setup build release demo up down test unit check format proto clean hook bench microbench
 
@@ -32,7 +32,7 @@ down: ## End what `make up` began
 test: build ## Every test: unit, integration and end to end, against servers of its own
 	@exec scripts/test
 
-bench: release ## Measure broker to committed beside a bare drain and a bare COPY; BENCH="-o json --repeats 5"
+bench: release ## Measure speed, size and latency, each beside its reference; BENCH="-o json --parts forms,latency"
 	@exec scripts/bench $(BENCH)
 
 microbench: release ## Count the instructions of decode, statistics and COPY encoding; MICROBENCH="--check"

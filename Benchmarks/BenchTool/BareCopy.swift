@@ -1,18 +1,17 @@
 internal import CPostgres
-internal import Sensors
 internal import Store
 
 /// COPY as libpq's manual shows it: one connection, a transaction for each batch, bytes that were encoded beforehand.
 enum BareCopy {
-    /// Sends the batches.
+    /// Sends the batches into `target`, a table and its columns.
     /// - Returns: seconds; nil if the server refused one.
-    static func run(_ url: String, _ batches: [CopyBuffer]) -> Double? {
+    static func run(_ url: String, into target: String, _ batches: [CopyBuffer]) -> Double? {
         guard let connection = unsafe PQconnectdb(url) else { return nil }
         defer { unsafe PQfinish(connection) }
         let start = ContinuousClock.now
         for batch in batches {
             unsafe PQclear(PQexec(connection, "BEGIN"))
-            unsafe PQclear(PQexec(connection, "COPY \(MeasurementRow.copyTarget) FROM STDIN (FORMAT binary)"))
+            unsafe PQclear(PQexec(connection, "COPY \(target) FROM STDIN (FORMAT binary)"))
             let isSound = batch.withContent { content in
                 unsafe content.withUnsafeBytes { bytes in
                     let start = unsafe bytes.assumingMemoryBound(to: CChar.self)
