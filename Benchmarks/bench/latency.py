@@ -18,6 +18,7 @@ def measure(servers, options):
     ingesters = system.start_ingesters(1)
     try:
         with CommitWatch(system) as watch, Fleet(system, SAMPLES_PER_SECOND) as fleet:
+            fleet.wait_until_live()
             time.sleep(WARM_UP_SECONDS)
             begin = time.time()
             programs = {"sensor-simulator": [fleet.process.pid], INGESTER: [ingesters[0].pid]}

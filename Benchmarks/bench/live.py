@@ -16,6 +16,7 @@ from bench.system import DEADLINE
 from bench.tables import quantile
 
 LOOK_SECONDS = 0.002
+LIVE_DEADLINE = 60.0
 SENSORS = 100
 CHANNELS = 3
 
@@ -91,6 +92,19 @@ class Fleet:
 
     def __enter__(self):
         return self
+
+    def wait_until_live(self):
+        """Until the newest frame of every sensor is stored within a second: what piled up at the start is gone."""
+        fresh = """
+            SELECT count(*) FROM sensor, LATERAL (
+                SELECT "time" FROM measurement m WHERE m.sensor_id = sensor.sensor_id AND channel = 0
+                 ORDER BY "time" DESC LIMIT 1) newest
+             WHERE newest."time" > clock_timestamp() - INTERVAL '1 second'"""
+        deadline = time.monotonic() + LIVE_DEADLINE
+        while (live := self.system.one(fresh)) < SENSORS:
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise SystemExit(f"bench: only {live} of {SENSORS} sensors are live")
+            time.sleep(0.1)
 
     def __exit__(self, kind, *_):
         self.process.terminate()

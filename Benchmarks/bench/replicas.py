@@ -45,8 +45,9 @@ def kill_one(servers, count, options):
     ingesters = system.start_ingesters(count)
     try:
         shares = wait_until_shared(system, count)
-        with CommitWatch(system) as watch, Fleet(system, LIVE_SAMPLES_PER_SECOND):
-            time.sleep(BEFORE_SECONDS * 1.5)
+        with CommitWatch(system) as watch, Fleet(system, LIVE_SAMPLES_PER_SECOND) as fleet:
+            fleet.wait_until_live()
+            time.sleep(BEFORE_SECONDS)
             killed = time.time()
             ingesters[0].kill()
             time.sleep(after)
