@@ -176,11 +176,31 @@ struct Arena {
         try demand(
             report.confirmedFrames == report.frames && report.droppedFrames == 0,
             "\(prefix): \(report.confirmedFrames) of \(report.frames) frames were confirmed")
-        try await eventually("\(report.frames) frames of \(prefix) stored", within: .seconds(30)) {
-            try await frames(prefix) >= report.frames
-        }
+        do {
+            try await eventually("\(report.frames) frames of \(prefix) stored", within: .seconds(30)) {
+                try await frames(prefix) >= report.frames
+            }
+        } catch { throw TestServers.Trouble("\(error)\n\(try await whereabouts(prefix))") }
         try await compare(prefix, report)
         reports[prefix] = report
+    }
+
+    /// Where frames may be that are not stored.
+    private func whereabouts(_ prefix: String) async throws -> String {
+        let rows = try await system.store.query(
+            """
+            SELECT 'stored ' || serial || ': ' || frames || ' of ' || next_sequence AS line
+              FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1
+            UNION ALL SELECT 'gap ' || serial || ': ' || first_sequence || '-' || last_sequence || ' ' || cause
+              FROM sequence_gap JOIN sensor USING (sensor_id) WHERE serial LIKE $1
+            UNION ALL SELECT 'quarantine ' || source || ' ' || reason || ': ' || count(*)
+              FROM quarantine GROUP BY source, reason
+            UNION ALL SELECT 'hole ' || stream || ': ' || first_offset || '-' || last_offset || ' ' || cause
+              FROM stream_hole
+            """, [.text("\(prefix)-%")])
+        let unrouted = try await TestServers.management("GET", "/api/queues/\(system.name)/unrouted")
+        return rows.rows.compactMap { $0["line"] }.joined(separator: "\n") + "\n"
+            + String(decoding: unrouted, as: UTF8.self)
     }
 
     /// Stored frames of the sensors that begin with `prefix`.

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -146,6 +147,24 @@ def load_frames(amqp):
     return {}
 
 
+def large_frames(amqp):
+    """PREFIX SENSORS INTERVAL_MS START_NS: frames of just below 1 MiB, one for each sensor every so often, until SIGTERM."""
+    prefix, (sensors, interval, start) = sys.argv[2], map(int, sys.argv[3:])
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    message = WIRE.Frame(schema=1, boot_id=7, sample_rate_hz=1e6)
+    for channel in range(4):
+        message.blocks.add(channel=channel).floats.samples.extend(float(k % 1000) for k in range(65_400))
+    begin, sequence = time.monotonic(), 0
+    while True:
+        message.sequence, message.start_unix_ns = sequence, start + sequence * 100_000_000
+        body = message.SerializeToString()
+        for sensor in range(sensors):
+            amqp.publish(f"sensor_{prefix}-{sensor}.data", body)
+        sequence += 1
+        if signal.sigtimedwait({signal.SIGTERM}, max(0, begin + sequence * interval / 1000 - time.monotonic())):
+            return {"frames": sequence, "bytes": len(body)}
+
+
 def burst(amqp):
     """Straight into one stream, without confirms: so a chunk of the stream holds thousands."""
     channel = amqp.connection.channel()
@@ -257,6 +276,7 @@ if __name__ == "__main__":
     verbs = {
         "rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "junk": junk, "json": device_json,
         "burst": burst, "one": one, "hostile": hostile, "logs": logs, "poisoned-logs": poisoned_logs,
-        "frames": frames, "load-frames": load_frames, "announce": announce, "ask-time": ask_time,
+        "frames": frames, "load-frames": load_frames, "large-frames": large_frames,
+        "announce": announce, "ask-time": ask_time,
     }
     print(json.dumps(verbs[sys.argv[1]](AMQP())))

@@ -1,0 +1,210 @@
+import Foundation
+import Store
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// A database that is away for a minute at full load: the streams keep what comes, the ingester stays small, well and
+    /// connected, and stores the backlog much faster than it grew.
+    @Suite struct BackPressure {
+        private static let outage: Duration = .seconds(60)
+        /// Frames a second of the many sensors: ten of each.
+        private static let framesPerSecond: Int64 = 300
+        /// Frames a second of those that send 1 MiB at a time: one of each.
+        private static let largeFramesPerSecond: Int64 = 4
+        /// The backlog is stored in half the time that it grew in, while as much comes again: three times the live rate.
+        private static let drainMax: Duration = .seconds(30)
+        private static let memoryMax = 100_000_000
+        private static let answerMax: Duration = .seconds(1)
+
+        /// Two systems at once: the database of many sensors is stopped; that of the large messages is there, and silent.
+        @Test func theDatabaseIsAwayForAMinute() async throws {
+            try await Arena.with(replicas: ["i1"]) { many in
+                try await Arena.with(replicas: ["i1"]) { large in try await outage(&many, &large) }
+            }
+        }
+
+        private func outage(_ many: inout Arena, _ large: inout Arena) async throws {
+            let simulator = try startMany(many)
+            let publisher = try startLarge(large)
+            defer {
+                for program in [simulator, publisher] where program.isRunning { program.signal(SIGKILL) }
+            }
+            let silence = try large.proxy("i1")
+            let watches = [try await Watch(many["i1"]), try await Watch(large["i1"])]
+            for arena in [many, large] {
+                try await eventually("frames flow") { try await arena.committed(nil) > 12 }
+            }
+            let connections = [try await Self.connections(many), try await Self.connections(large)]
+            let healths = Task { try await Watch.slowestAnswers(watches) }
+            defer { healths.cancel() }
+
+            let before = [try await many.committed(nil), try await large.committed(nil)]
+            let begin = ContinuousClock.now
+            try await withoutDatabase([many, large], silence) {
+                try await eventually("the outage is over", within: Self.outage + .seconds(30)) {
+                    for program in [simulator, publisher] { try program.expectRunning() }
+                    return begin.duration(to: .now) >= Self.outage
+                }
+            }
+            let back = ContinuousClock.now
+            let systems = [many.system, large.system]
+            async let manyTook = drained(systems[0], before[0], Self.framesPerSecond, since: begin)
+            async let largeTook = drained(systems[1], before[1], Self.largeFramesPerSecond, since: begin)
+            let took = [back.duration(to: try await manyTook), back.duration(to: try await largeTook)]
+            healths.cancel()
+            let slowest = try await healths.value
+            let peaks = try watches.map { try $0.peakMemory() }
+            print(
+                """
+                back pressure: \(begin.duration(to: back).inSeconds) without a database, drained after \
+                \(took.map(\.inSeconds)), peak memory \(peaks), slowest answer \(slowest)
+                """)
+            for (index, arena) in [many, large].enumerated() {
+                #expect(peaks[index] <= Self.memoryMax)
+                #expect(slowest[index] <= Self.answerMax)
+                #expect(took[index] <= Self.drainMax)
+                #expect(try await Self.connections(arena) == connections[index])
+            }
+            try await many.expectOnce("many", simulator)
+            try await expectLargeOnce(large, publisher)
+        }
+
+        // MARK: load
+
+        private func startMany(_ arena: Arena) throws -> Program {
+            try arena.system.start(
+                "sensor-simulator",
+                [
+                    "--kind", "vibration:5000x\(Self.framesPerSecond / 10)", "--for", "300s", "--transport", "amqp",
+                    "--serial-prefix", "many",
+                ], log: "many")
+        }
+
+        private func startLarge(_ arena: Arena) throws -> Program {
+            let script = TestServers.root.appending(path: "Tests/EndToEndTests/Outside/publish.py").path
+            let numbers = [Int(Self.largeFramesPerSecond), 1000, arena.startNanoseconds]
+            return try Program(
+                "/usr/bin/python3", [script, "large-frames", "large"] + numbers.map(String.init),
+                environment: arena.system.environment, log: arena.system.folder.appending(path: "large.log"))
+        }
+
+        private struct Published: Decodable {
+            var frames: Int64
+            var bytes: Int
+        }
+
+        /// Every large frame that was confirmed is stored once: four channels of 65,400 samples, in one row each.
+        private func expectLargeOnce(_ arena: Arena, _ publisher: Program) async throws {
+            let result = try await publisher.stop()
+            try demand(result.status == 0, "\(result.errors)")
+            let published = try JSONDecoder().decode(Published.self, from: Data(result.output.utf8))
+            #expect(published.bytes > 1_040_000)
+            try await arena.waitForFrames("large", Int(Self.largeFramesPerSecond * published.frames))
+            let stored = try await Stored.all(in: arena.system, prefix: "large")
+            try demand(stored.count == Self.largeFramesPerSecond, "\(stored.count) sensors")
+            let rows = 4 * published.frames
+            for (serial, row) in stored {
+                let wanted = Stored(
+                    boot: 7, rows: rows, distinctRows: rows, parts: rows, frames: published.frames,
+                    samples: 65_400 * rows, next: published.frames, ledger: published.frames, gaps: 0)
+                #expect(row == wanted, "\(serial)")
+            }
+        }
+
+        // MARK: the outage
+
+        /// The database is stopped for one system, and for the other lets nothing pass.
+        private func withoutDatabase(
+            _ arenas: [Arena], _ silence: DatabaseProxy, _ body: () async throws -> Void
+        ) async throws {
+            for arena in arenas { await arena.system.store.close() }
+            silence.stall()
+            try await TestServers.control("stop", "database")
+            do { try await body() } catch {
+                try await TestServers.control("start", "database")
+                throw error
+            }
+            try await TestServers.control("start", "database")
+            silence.release()
+        }
+
+        /// Waits until all is stored that came since there were `before` frames.
+        /// - Returns: when.
+        private func drained(
+            _ system: TestSystem, _ before: Int64, _ perSecond: Int64, since begin: ContinuousClock.Instant
+        ) async throws -> ContinuousClock.Instant {
+            try await eventually("the backlog is stored", within: .seconds(90)) {
+                let came = Double(perSecond) * (begin.duration(to: .now) / .seconds(1))
+                // The last two seconds are on their way.
+                let stored = try await system.number("SELECT sum(committed_offset + 1) FROM ingest_partition") - before
+                return stored >= Int64(came) - 2 * perSecond
+            }
+            return .now
+        }
+
+        private struct Connection: Decodable {
+            var name: String
+            var userProvidedName: String?
+
+            private enum CodingKeys: String, CodingKey {
+                case name
+                case userProvidedName = "user_provided_name"
+            }
+        }
+
+        /// The ingester's connections to the broker, by address and port: one that was opened anew has another name.
+        private static func connections(_ arena: Arena) async throws -> Set<String> {
+            var found: Set<String> = []
+            // The broker's figures are some seconds old.
+            try await eventually("a connection for each partition") {
+                let data = try await TestServers.management("GET", "/api/vhosts/\(arena.system.name)/connections")
+                found = Set(
+                    try JSONDecoder().decode([Connection].self, from: data)
+                        .filter { $0.userProvidedName?.contains("measurements.") == true }.map(\.name))
+                return found.count == 4
+            }
+            return found
+        }
+    }
+
+    /// Looks at one ingester.
+    private struct Watch {
+        private let pid: Int32
+        private let address: String
+
+        init(_ program: Program) async throws {
+            pid = program.pid
+            address = try await program.http()
+        }
+
+        /// Asks both for their health four times a second until the task is cancelled.
+        /// - Returns: the longest that each took to answer.
+        /// - Throws: if one does not answer at all.
+        static func slowestAnswers(_ watches: [Watch]) async throws -> [Duration] {
+            var slowest = watches.map { _ in Duration.zero }
+            while !Task.isCancelled {
+                for (index, watch) in watches.enumerated() {
+                    slowest[index] = max(slowest[index], try await watch.answer())
+                }
+                try? await Task.sleep(for: .milliseconds(250))
+            }
+            return slowest
+        }
+
+        private func answer() async throws -> Duration {
+            let begin = ContinuousClock.now
+            // A task of its own: being cancelled in the middle is no missing answer.
+            let page = await Task { await TestServers.get(address + "/livez") }.value
+            try demand(page?.status == 200, "process \(pid) gives no answer: \(String(describing: page))")
+            return begin.duration(to: .now)
+        }
+
+        /// The most memory that the process ever had, in bytes.
+        func peakMemory() throws -> Int {
+            let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+            let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+            return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) * 1024
+        }
+    }
+}
