@@ -14,7 +14,7 @@ struct GuardStreams {
     static let intervalDefault: Duration = .seconds(10)
     /// How old the broker's figures may be: for so long after a cut they don't show what came of it.
     static let figuresAge: Duration = .seconds(10)
-    /// How often the streams are looked at: each time every third.
+    /// Streams are looked at so many times as rarely.
     static let backlogEvery = 3
     /// The operator policy that cuts the streams.
     static let policyName = "sensor-services-disk-guard"
@@ -44,13 +44,27 @@ struct GuardStreams {
     }
 
     /// Runs until the task is cancelled. Nothing that goes wrong here ends the service.
-    mutating func run() async {
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var disk = self
+                await disk.repeating(every: interval) { try await $0.guardDisk() }
+            }
+            // Streams that show nothing take their time, and the disk must not wait for them.
+            group.addTask {
+                var backlogs = self
+                await backlogs.repeating(every: interval * Self.backlogEvery) { try await $0.watchBacklogs() }
+            }
+        }
+    }
+
+    private mutating func repeating(
+        every pause: Duration, _ look: (inout GuardStreams) async throws -> Void
+    ) async {
         var trouble = ""
-        var round = 0
         while !Task.isCancelled {
             do {
-                try await guardDisk()
-                if round % Self.backlogEvery == 0 { try await watchBacklogs() }
+                try await look(&self)
                 if !trouble.isEmpty { context.logger.info("guarding the streams: works again") }
                 trouble = ""
             } catch {
@@ -60,8 +74,7 @@ struct GuardStreams {
                 }
                 trouble = "\(error)"
             }
-            round += 1
-            try? await Task.sleep(for: interval)
+            try? await Task.sleep(for: pause)
         }
     }
 

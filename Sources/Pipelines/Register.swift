@@ -49,8 +49,7 @@ public enum Register {
                 "MANAGEMENT_URL is not set: the broker's disk and the streams' backlogs are not guarded")
             return
         }
-        var guardian = GuardStreams(context, context.openStore("guard"), management, every: interval)
-        await guardian.run()
+        await GuardStreams(context, context.openStore("guard"), management, every: interval).run()
     }
 
     private struct OtherPartitions: Error, CustomStringConvertible {

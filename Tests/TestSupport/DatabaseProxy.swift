@@ -249,6 +249,8 @@ final class Link: Sendable {
             guard !isCut(), Socket.send(server, head + rest) else { break }
             Thread.detachNewThread { [self] in
                 forwardAnswers()
+                // Silence covers also that the server has gone.
+                proxy.passStall(self)
                 end()
             }
             return true
