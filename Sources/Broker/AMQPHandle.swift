@@ -292,15 +292,24 @@ struct AMQPHandle: ~Copyable {
         var queue: String?
         for index in unsafe 0..<Int(headers.num_entries) {
             let entry = unsafe headers.entries[index]
-            switch unsafe string(entry.key) {
-            case "x-stream-offset": delivery.streamOffset = unsafe integer(entry.value)
-            case "timestamp_in_ms": delivery.receivedUnixMilliseconds = unsafe integer(entry.value)
-            case "x-first-death-reason": reason = unsafe text(entry.value)
-            case "x-first-death-queue": queue = unsafe text(entry.value)
-            default: continue
+            // The two of each message of a stream come first, and are compared as bytes.
+            if unsafe isText(entry.key, "x-stream-offset") {
+                delivery.streamOffset = unsafe integer(entry.value)
+            } else if unsafe isText(entry.key, "timestamp_in_ms") {
+                delivery.receivedUnixMilliseconds = unsafe integer(entry.value)
+            } else if unsafe isText(entry.key, "x-first-death-reason") {
+                reason = unsafe text(entry.value)
+            } else if unsafe isText(entry.key, "x-first-death-queue") {
+                queue = unsafe text(entry.value)
             }
         }
         if let reason { delivery.deathReason = "\(reason) from \(queue ?? "?")" }
+    }
+
+    private static func isText(_ bytes: amqp_bytes_t, _ text: StaticString) -> Bool {
+        let wanted = unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        guard unsafe bytes.len == wanted.count else { return false }
+        return unsafe UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.len).elementsEqual(wanted)
     }
 
     /// A header may be of any type: only a text is read as one.

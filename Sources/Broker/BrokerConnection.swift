@@ -34,6 +34,17 @@ public actor BrokerConnection {
         var bytes = 0
         var waiter: CheckedContinuation<Void, Never>?
         var failure: BrokerError?
+
+        mutating func take(_ delivery: Delivery) {
+            bytes += delivery.body.count
+            deliveries.append(delivery)
+            wake()
+        }
+
+        mutating func wake() {
+            waiter?.resume()
+            waiter = nil
+        }
     }
 
     private struct Batch {
@@ -322,10 +333,7 @@ public actor BrokerConnection {
         if paused, !isOverBudget { resumeReading() }
     }
 
-    private func wake(_ channel: UInt16) {
-        inboxes[channel]?.waiter?.resume()
-        inboxes[channel]?.waiter = nil
-    }
+    private func wake(_ channel: UInt16) { inboxes[channel]?.wake() }
 
     // MARK: the socket
 
@@ -380,9 +388,8 @@ public actor BrokerConnection {
         switch incoming {
         case .nothing, .other: break
         case .delivery(let channel, let delivery):
-            inboxes[channel]?.bytes += delivery.body.count
-            inboxes[channel]?.deliveries.append(delivery)
-            wake(channel)
+            guard let inbox = inboxes.index(forKey: channel) else { return }
+            inboxes.values[inbox].take(delivery)
         case .confirm(let tag, let multiple, let ok):
             for settled in confirms.settle(tag, multiple: multiple, ok: ok) { settle(settled) }
             if confirms.count < Self.inFlightMax { letIn() }

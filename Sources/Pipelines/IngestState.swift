@@ -67,9 +67,10 @@ struct IngestState {
         if channels.count > Self.cacheMax { channels = [:] }
         var wanted: [Int32: [String]] = [:]
         for received in batch.frames {
-            guard let sensor = ids[received.serial] else { continue }
             for block in received.frame.blocks {
-                guard case .name(let name) = block.channel, channels[sensor]?[name] == nil else { continue }
+                guard case .name(let name) = block.channel, let sensor = ids[received.serial],
+                    channels[sensor]?[name] == nil
+                else { continue }
                 if wanted[sensor]?.contains(name) != true { wanted[sensor, default: []].append(name) }
             }
         }
@@ -81,6 +82,7 @@ struct IngestState {
     private mutating func loadLimitStates(
         _ batch: FrameBatch, _ limits: LimitBook, _ store: StoreConnection
     ) async throws {
+        if limits.sensors.isEmpty { return }
         let sensors = Set(batch.frames.compactMap { ids[$0.serial] })
         let unknown = sensors.intersection(limits.sensors).subtracting(sensorsWithStates)
         if unknown.isEmpty { return }

@@ -11,8 +11,17 @@ public struct SerialNumber: Hashable, Sendable, Comparable, CustomStringConverti
     /// Reads a serial number.
     /// - Returns: nil unless `text` has 1–64 of the allowed characters and nothing else.
     public init?(_ text: some StringProtocol) {
-        guard (1...Self.lengthMax).contains(text.utf8.count), text.utf8.allSatisfy(Self.isAllowed) else { return nil }
-        self.text = String(text)
+        let text = String(text)
+        self.init(utf8: text.utf8Span.span)
+    }
+
+    /// Reads a serial number out of the bytes of a longer text.
+    /// - Returns: as for a text.
+    public init?(utf8 bytes: Span<UInt8>) {
+        guard (1...Self.lengthMax).contains(bytes.count) else { return nil }
+        for index in bytes.indices where !Self.isAllowed(bytes[index]) { return nil }
+        guard let text = try? UTF8Span(validating: bytes) else { return nil }
+        self.text = String(copying: text)
     }
 
     /// The text.

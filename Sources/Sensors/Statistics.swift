@@ -32,21 +32,47 @@ public struct SampleStatistics: Sendable, Equatable {
         rms = count == 1 ? abs(sum) : (squares / Double(count)).squareRoot()
     }
 
+    /// Four samples at a time. What is not finite is no number any more when it is multiplied by 0: then all over again,
+    /// one by one.
     private init(floats: [Float]) {
-        var count = 0
+        typealias Four = SIMD4<Float>
+        let samples = floats.span
+        var (low, high, zero) = (Four(repeating: .infinity), Four(repeating: -.infinity), Four())
+        var (sum, squares) = (SIMD4<Double>(), SIMD4<Double>())
+        let whole = samples.count & ~3
+        var index = 0
+        while index < whole {
+            let four = Four(samples[index], samples[index + 1], samples[index + 2], samples[index + 3])
+            let wide = SIMD4<Double>(four)
+            zero += four * 0
+            low.replace(with: four, where: four .< low)
+            high.replace(with: four, where: four .> high)
+            sum += wide
+            squares += wide * wide
+            index += 4
+        }
+        var sums = FiniteSums(low: low.min(), high: high.max(), sum: sum.sum(), squares: squares.sum(), count: whole)
+        if zero != Four() { (sums, index) = (FiniteSums(), 0) }
+        for index in index..<samples.count { sums.add(samples[index]) }
+        self.init(
+            count: sums.count, min: Double(sums.low), max: Double(sums.high), sum: sums.sum, squares: sums.squares)
+    }
+
+    private struct FiniteSums {
         var low = Float.infinity
         var high = -Float.infinity
         var sum = 0.0
         var squares = 0.0
-        for sample in floats where sample.isFinite {
-            let wide = Double(sample)
+        var count = 0
+
+        mutating func add(_ sample: Float) {
+            guard sample.isFinite else { return }
             count += 1
             low = Swift.min(low, sample)
             high = Swift.max(high, sample)
-            sum += wide
-            squares += wide * wide
+            sum += Double(sample)
+            squares += Double(sample) * Double(sample)
         }
-        self.init(count: count, min: Double(low), max: Double(high), sum: sum, squares: squares)
     }
 
     /// Integer sums are exact, and so is n² times the variance of the counts (65,536 samples of 16 bits fit in 64), so
@@ -60,7 +86,7 @@ public struct SampleStatistics: Sendable, Equatable {
             low = Swift.min(low, count)
             high = Swift.max(high, count)
             sum &+= Int64(count)
-            squares &+= Int64(count) &* Int64(count)
+            squares &+= Int64(Int32(count) &* Int32(count))
         }
         let ends = [offset + scale * Double(low), offset + scale * Double(high)]
         guard !counts.isEmpty, let smallest = ends.min(), let largest = ends.max() else { return }

@@ -62,22 +62,13 @@ public struct CopyBuffer: Sendable {
     public mutating func null() { store(Int32(-1)) }
 
     /// A smallint.
-    public mutating func field(_ number: Int16) {
-        store(Int32(2))
-        store(number)
-    }
+    public mutating func field(_ number: Int16) { store(Int32(2), number) }
 
     /// An integer.
-    public mutating func field(_ number: Int32) {
-        store(Int32(4))
-        store(number)
-    }
+    public mutating func field(_ number: Int32) { store(Int32(4), number) }
 
     /// A bigint.
-    public mutating func field(_ number: Int64) {
-        store(Int32(8))
-        store(number)
-    }
+    public mutating func field(_ number: Int64) { store(Int32(8), number) }
 
     /// A bigint, or NULL.
     public mutating func field(_ number: Int64?) {
@@ -86,8 +77,7 @@ public struct CopyBuffer: Sendable {
 
     /// A double precision.
     public mutating func field(_ number: Double) {
-        store(Int32(8))
-        store(number.bitPattern)
+        store(Int32(8), number.bitPattern)
     }
 
     /// A double precision, or NULL.
@@ -111,27 +101,35 @@ public struct CopyBuffer: Sendable {
     /// A real[].
     public mutating func field(_ samples: [Float]) {
         beginArray(count: samples.count, elementBytes: 4, type: ElementType.real)
-        let start = used
-        used += samples.count * 8
-        unsafe bytes.withUnsafeMutableBytes { target in
-            for index in samples.indices {
-                // Length and value in one store of 64 bits.
-                let element = UInt64(4) << 32 | UInt64(samples[index].bitPattern)
-                unsafe target.storeBytes(of: element.bigEndian, toByteOffset: start + index * 8, as: UInt64.self)
-            }
+        unsafe writeElements(of: samples, bytes: 8) { sample, place in
+            // Length and value in one store of 64 bits.
+            let element = UInt64(4) << 32 | UInt64(sample.bitPattern)
+            unsafe place.storeBytes(of: element.bigEndian, as: UInt64.self)
         }
     }
 
     /// A smallint[].
     public mutating func field(_ counts: [Int16]) {
         beginArray(count: counts.count, elementBytes: 2, type: ElementType.smallint)
+        unsafe writeElements(of: counts, bytes: 6) { count, place in
+            unsafe place.storeBytes(of: Int32(2).bigEndian, as: Int32.self)
+            unsafe place.storeBytes(of: count.bigEndian, toByteOffset: 4, as: Int16.self)
+        }
+    }
+
+    /// Calls `write` with each element and its place, `width` bytes after the one before; `beginArray` has made room.
+    @inline(__always)
+    private mutating func writeElements<Element>(
+        of elements: [Element], bytes width: Int, _ write: (Element, UnsafeMutableRawPointer) -> Void
+    ) {
         let start = used
-        used += counts.count * 6
+        used += elements.count * width
+        let elements = elements.span
         unsafe bytes.withUnsafeMutableBytes { target in
-            for index in counts.indices {
-                unsafe target.storeBytes(of: Int32(2).bigEndian, toByteOffset: start + index * 6, as: Int32.self)
-                unsafe target.storeBytes(
-                    of: counts[index].bigEndian, toByteOffset: start + index * 6 + 4, as: Int16.self)
+            guard var place = unsafe target.baseAddress.map({ unsafe $0 + start }) else { return }
+            for index in elements.indices {
+                unsafe write(elements[unchecked: index], place)
+                unsafe place += width
             }
         }
     }
@@ -159,6 +157,17 @@ public struct CopyBuffer: Sendable {
         let bigEndian = number.bigEndian
         unsafe bytes.withUnsafeMutableBytes { target in
             unsafe target.storeBytes(of: bigEndian, toByteOffset: offset, as: type(of: bigEndian))
+        }
+    }
+
+    /// Both at once: most of a row are short fields.
+    private mutating func store(_ length: Int32, _ number: some FixedWidthInteger & BitwiseCopyable) {
+        let offset = used
+        used += 4 + number.bitWidth / 8
+        let bigEndian = number.bigEndian
+        unsafe bytes.withUnsafeMutableBytes { target in
+            unsafe target.storeBytes(of: length.bigEndian, toByteOffset: offset, as: Int32.self)
+            unsafe target.storeBytes(of: bigEndian, toByteOffset: offset + 4, as: type(of: bigEndian))
         }
     }
 }

@@ -58,9 +58,15 @@ public enum Routing {
             }
         }
 
-        init?(words: [Substring]) {
+        init?(_ words: Span<UInt8>, separator: Unicode.Scalar) {
+            // Nearly every message carries data.
+            if isSame(words, "data".utf8Span.span) {
+                self = .data
+                return
+            }
+            guard let text = try? UTF8Span(validating: words) else { return nil }
+            let words = String(copying: text).split(separator: Character(separator), omittingEmptySubsequences: false)
             switch (words.first, words.count) {
-            case ("data", 1): self = .data
             case ("registry", 1): self = .registry
             case ("acks", 1): self = .acks
             case ("logs", 1): self = .logs
@@ -91,22 +97,34 @@ public enum Routing {
     /// Reads a routing key.
     /// - Throws: `Rejection` with `badSerial` if it does not name a sensor and a subject that there is.
     public static func parse(key: String) throws(Rejection) -> (serial: SerialNumber, subject: Subject) {
-        try parse(words: key.split(separator: ".", omittingEmptySubsequences: false), of: key)
+        try parse(key, separator: ".")
     }
 
     /// Reads an MQTT topic.
     /// - Throws: as `parse(key:)`.
     public static func parse(topic: String) throws(Rejection) -> (serial: SerialNumber, subject: Subject) {
-        try parse(words: topic.split(separator: "/", omittingEmptySubsequences: false), of: topic)
+        try parse(topic, separator: "/")
     }
 
+    /// By bytes, not by characters: every message of a stream comes through here.
     private static func parse(
-        words: [Substring], of whole: String
+        _ text: String, separator: Unicode.Scalar
     ) throws(Rejection) -> (serial: SerialNumber, subject: Subject) {
-        guard let first = words.first, first.hasPrefix("sensor_"),
-            let serial = SerialNumber(first.dropFirst("sensor_".count)),
-            let subject = Subject(words: Array(words.dropFirst()))
-        else { throw Rejection(.badSerial, "no sensor and subject in \(whole.prefix(256))") }
+        let bytes = text.utf8Span.span
+        let prefix = "sensor_".utf8Span.span
+        var end = prefix.count
+        while end < bytes.count, bytes[end] != UInt8(ascii: separator) { end += 1 }
+        guard end < bytes.count, isSame(bytes.extracting(first: prefix.count), prefix),
+            let serial = SerialNumber(utf8: bytes.extracting(prefix.count..<end)),
+            let subject = Subject(bytes.extracting((end + 1)...), separator: separator)
+        else { throw Rejection(.badSerial, "no sensor and subject in \(text.prefix(256))") }
         return (serial, subject)
     }
+}
+
+/// Whether two texts have the same bytes.
+private func isSame(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
+    guard left.count == right.count else { return false }
+    for index in left.indices where left[index] != right[index] { return false }
+    return true
 }

@@ -29,6 +29,18 @@ import Testing
         try expectSame(.floats(samples), tolerance: 1e-9, "round \(round)")
     }
 
+    @Test(arguments: 1...9)
+    func whatIsNotFiniteIsPassedOverWhereverItStands(count: Int) throws {
+        for place in 0..<count {
+            for other in [Float.nan, .infinity, -.infinity] where count > 1 {
+                var samples = (1...count).map { Float($0) - 4.5 }
+                samples[place] = other
+                try expectSame(.floats(samples), tolerance: 1e-12, "\(other) at \(place) of \(count)")
+            }
+        }
+        try expectSame(.floats((1...count).map { Float($0) - 4.5 }), tolerance: 1e-12, "\(count) samples")
+    }
+
     @Test(arguments: 0..<50)
     func countsAgreeWithTheDefinition(round: UInt64) throws {
         var random = Seeded(round + 100)
