@@ -189,7 +189,7 @@ struct Arena {
     private func whereabouts(_ prefix: String) async throws -> String {
         let rows = try await system.store.query(
             """
-            SELECT 'stored ' || serial || ': ' || frames || ' of ' || next_sequence AS line
+            SELECT 'stored ' || serial || ': ' || frames || ' of ' || sensor_boot.next_sequence AS line
               FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1
             UNION ALL SELECT 'gap ' || serial || ': ' || first_sequence || '-' || last_sequence || ' ' || cause
               FROM sequence_gap JOIN sensor USING (sensor_id) WHERE serial LIKE $1
