@@ -13,17 +13,27 @@ internal import Wire
 actor AnswerTime {
     private let context: ServiceContext
     private var broker: BrokerConnection?
+    private var isAnswering = false
 
     init(_ context: ServiceContext) { self.context = context }
 
-    /// Answers those of the announcements that ask and are fresh, each sensor once.
-    func answer(_ messages: [RegistryMessage]) async {
+    /// Answers those of the announcements that ask and are fresh, each sensor once; without waiting for it, because a
+    /// broker that blocks publishers must not stop whoever records announcements. While one answer waits no other is given.
+    func answer(_ messages: [RegistryMessage]) {
         var asking: Set<SerialNumber> = []
         for case .announcement(let heard) in messages where heard.content.wantsTime {
             let age = Timestamp.now.seconds(since: heard.received)
             if age < Double(Command.timeValiditySeconds) { asking.insert(heard.serial) }
         }
-        if asking.isEmpty { return }
+        if asking.isEmpty || isAnswering { return }
+        isAnswering = true
+        Task {
+            await tell(asking)
+            isAnswering = false
+        }
+    }
+
+    private func tell(_ asking: Set<SerialNumber>) async {
         do {
             let broker = try await connection()
             let now = Timestamp.now

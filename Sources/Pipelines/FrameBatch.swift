@@ -36,6 +36,9 @@ struct FrameBatch: Sendable {
         }
     }
 
+    /// The most rows that its frames can become: one for each block and UTC minute that a frame touches.
+    var rowsMax: Int { frames.reduce(0) { $0 + $1.frame.rowsMax } }
+
     /// One delivery that is to be put into quarantine unread.
     init(rejecting delivery: Delivery, _ rejection: Rejection) {
         rejects = [Rejected(delivery: delivery, rejection: rejection)]

@@ -11,6 +11,10 @@ struct PartitionWorker {
     static let prefetch: UInt16 = 5000
     /// Most messages in one transaction.
     static let batchMessagesMax = 4000
+    /// Most rows of a transaction of several messages, as far as can be told before: about 15 MB of them in memory.
+    static let batchRowsMax = 50_000
+    /// A try to store a batch that took so long and failed is one that the batch's size may be to blame for.
+    static let slowTry: Duration = .seconds(15)
     /// Most bytes of payload that wait in memory for all streams of the installation, which one replica may hold: 12 MiB,
     /// so that it stays below 100 MB with the batches in hand, as payloads and as frames.
     static let inboxBytesMax = 12 << 20
@@ -68,7 +72,9 @@ struct PartitionWorker {
         // A stream that was deleted while we ran is made anew here; one that is there is left as it is.
         try await broker.declare(.stream(named: lease.stream))
         var cursor = StreamCursor(committed: lease.committed, fingerprint: lease.fingerprint)
-        if cursor.isReset(tail: try await tail(broker)) { cursor = try await beginAnew("its end lies before") }
+        if lease.committed != nil, cursor.isReset(tail: try await tail(broker)) {
+            cursor = try await beginAnew("its end lies before")
+        }
         let consumer = try await broker.consume(
             ConsumerOptions(
                 queue: lease.stream, prefetch: Self.prefetch,
@@ -102,12 +108,18 @@ struct PartitionWorker {
 
     /// The offset of the newest message of the stream, as far as it shows: nil if it is empty.
     private func tail(_ broker: BrokerConnection) async throws -> Int64? {
-        guard lease.committed != nil else { return nil }
+        if let tail = try await lastOffset(broker) { return tail }
+        // A broker that stood still shows nothing either. One that answers and still gives nothing has nothing.
+        try await broker.declare(.stream(named: lease.stream))
+        return try await lastOffset(broker)
+    }
+
+    private func lastOffset(_ broker: BrokerConnection) async throws -> Int64? {
         let probe = try await broker.consume(ConsumerOptions(queue: lease.stream, prefetch: 1000, offset: .last))
         // The newest chunk comes at once if there is one, and may hold more than the prefetch. Only when nothing more
         // comes for long is its end the stream's end: taking it for that too early would store everything again.
         var tail: Int64?
-        while let last = try await broker.nextBatch(probe, upTo: 1000, timeout: .seconds(10)).last {
+        while let last = try await broker.nextBatch(probe, upTo: 1000, timeout: .seconds(5)).last {
             tail = last.streamOffset
             if let tail, tail >= lease.committed ?? 0 { break }
             try await broker.acknowledge(probe, upTo: last)
@@ -135,7 +147,7 @@ struct PartitionWorker {
 
     /// What a replica that was stopped or cut off has begun in the database can't end any more, and holds its locks.
     private func endOtherWriters() async throws {
-        let count = try await store.endOtherWriters(of: lease.stream)
+        let count = try await store.endOtherWriters(of: lease)
         if count > 0 { context.logger.warning("\(lease.stream): ended \(count) stalled transactions") }
     }
 
@@ -155,7 +167,13 @@ struct PartitionWorker {
         _ deliveries: ArraySlice<Delivery>, _ holes: [ClosedRange<Int64>], mayReload: Bool = true
     ) async throws -> Bool {
         do {
-            return try await storeRetrying(FrameBatch(deliveries), deliveries, holes)
+            let batch = FrameBatch(deliveries)
+            guard deliveries.count == 1 || batch.rowsMax <= Self.batchRowsMax else {
+                return try await storeHalves(deliveries, holes)
+            }
+            return try await storeRetrying(batch, deliveries, holes)
+        } catch IngestConflict.tooSlow {
+            return try await storeHalves(deliveries, holes)
         } catch let error as StoreError {
             if error.sqlState == "23503", mayReload {
                 // Somebody deleted a sensor that we knew by its number: look all of them up again.
@@ -163,21 +181,29 @@ struct PartitionWorker {
                 return try await storeAll(deliveries, holes, mayReload: false)
             }
             guard let only = deliveries.first, deliveries.count == 1 else {
-                let middle = deliveries.startIndex + deliveries.count / 2
-                guard try await storeAll(deliveries[..<middle], holes) else { return false }
-                return try await storeAll(deliveries[middle...], [])
+                return try await storeHalves(deliveries, holes)
             }
             let batch = FrameBatch(rejecting: only, Rejection(.refusedByDatabase, "\(error)"))
             return try await storeRetrying(batch, deliveries, holes)
         }
     }
 
+    private mutating func storeHalves(
+        _ deliveries: ArraySlice<Delivery>, _ holes: [ClosedRange<Int64>]
+    ) async throws -> Bool {
+        let middle = deliveries.startIndex + deliveries.count / 2
+        guard try await storeAll(deliveries[..<middle], holes) else { return false }
+        return try await storeAll(deliveries[middle...], [])
+    }
+
     /// Stores a batch, again and again while the database can't take it now.
+    /// - Throws: `IngestConflict.tooSlow` when one of several messages has failed slowly twice: nothing of it is stored.
     private mutating func storeRetrying(
         _ batch: FrameBatch, _ deliveries: ArraySlice<Delivery>, _ holes: [ClosedRange<Int64>]
     ) async throws -> Bool {
         var worker = self
         var mayHaveCommitted = false
+        var slowTries = 0
         let done: Void? = try await context.retrying(
             "storing \(lease.stream)", part: "database \(lease.stream)",
             while: { error in
@@ -194,9 +220,14 @@ struct PartitionWorker {
                 // Only when nobody can commit any more is it certain what is stored.
                 try await worker.endOtherWriters()
                 if try await worker.isStored(upTo: deliveries.last) { return }
+                if slowTries >= 2, deliveries.count > 1 { throw IngestConflict.tooSlow }
             }
             mayHaveCommitted = true
-            try await worker.store(batch, deliveries, holes)
+            let begin = ContinuousClock.now
+            do { try await worker.store(batch, deliveries, holes) } catch {
+                if begin.duration(to: .now) >= Self.slowTry { slowTries += 1 }
+                throw error
+            }
         }
         self = worker
         return done != nil

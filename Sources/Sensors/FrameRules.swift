@@ -85,9 +85,13 @@ extension Frame {
         guard spanNanoseconds <= FrameLimits.spanNanosecondsMax else {
             throw Rejection(.invalidFrame, "spans more than a day")
         }
-        let minutes = Int(spanNanoseconds / 60_000_000_000) + 2
-        guard blocks.count * minutes <= FrameLimits.rowsMax else {
-            throw Rejection(.invalidFrame, "\(blocks.count) blocks over \(minutes) minutes: too many rows")
+        guard rowsMax <= FrameLimits.rowsMax else {
+            throw Rejection(.invalidFrame, "\(blocks.count) blocks over \(minutesMax) minutes: too many rows")
         }
     }
+
+    /// The most rows that a valid frame can become: one for each block and UTC minute that it touches.
+    public var rowsMax: Int { blocks.count * minutesMax }
+
+    private var minutesMax: Int { spanNanoseconds == 0 ? 1 : Int(spanNanoseconds / 60_000_000_000) + 2 }
 }

@@ -133,6 +133,8 @@ public enum IngestConflict: Error, Sendable, Equatable {
     case leaseLost
     /// Somebody else stored frames of the same sensor: read its ledger again.
     case ledgerChanged
+    /// The batch failed slowly again and again: in halves it may not.
+    case tooSlow
 }
 
 extension StoreConnection {
@@ -173,18 +175,23 @@ extension StoreConnection {
     /// Ends server processes that are still in a transaction of a partition that is ours: a replica that was stopped or
     /// cut off in the middle of a COPY holds its locks for ever otherwise, and what it has sent can't be committed any
     /// more. Waits for their end, so that afterwards it is certain what is committed.
-    /// - Returns: how many there were.
-    /// - Throws: `StoreError`.
+    /// - Returns: how many there were; none if the partition is not ours any more.
+    /// - Throws: `StoreError`; 55006, "object in use", if one does not end.
     @discardableResult
-    public func endOtherWriters(of stream: String) throws -> Int {
-        try query(
+    public func endOtherWriters(of lease: PartitionLease) throws -> Int {
+        let ended = try query(
             """
-            SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+            SELECT pg_terminate_backend(pid, 5000) AS ended FROM pg_locks
              WHERE locktype = 'advisory' AND classid = \(0x69_6F_74) AND objsubid = 2 AND pid <> pg_backend_pid()
                AND objid::bigint = hashtext($1)::bigint & 4294967295
                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            """, [.text(stream)], timeout: .seconds(10)
-        ).values.count
+               AND EXISTS (SELECT FROM ingest_partition WHERE stream = $1 AND epoch = $2)
+            """, [.text(lease.stream), .integer(lease.epoch)], timeout: .seconds(10))
+        guard ended.rows.allSatisfy({ $0["ended"] == "t" }) else {
+            throw StoreError.failed(
+                operation: "ending other writers of \(lease.stream)", sqlState: "55006", message: "one does not end")
+        }
+        return ended.rows.count
     }
 
     /// A hypertable that an ingester writes.

@@ -49,8 +49,9 @@ public actor StoreConnection {
         _ body: @Sendable (inout Session) throws -> Result
     ) throws -> Result {
         try withSession(timeout + .seconds(3)) { session in
-            try session.begin(timeout: timeout, lockTimeout: lockTimeout, prelude: prelude)
             do {
+                // A prelude that fails leaves a transaction behind, too.
+                try session.begin(timeout: timeout, lockTimeout: lockTimeout, prelude: prelude)
                 let result = try body(&session)
                 try session.commit()
                 return result

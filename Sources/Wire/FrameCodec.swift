@@ -20,7 +20,7 @@ public enum FrameCodec {
         return frame
     }
 
-    /// Writes a frame. A frame of a device that does not number is written as number 0 of boot 0.
+    /// Writes a frame. One without a number is of boot 0, which is no boot.
     public static func encode(_ frame: Frame) -> [UInt8] {
         var arena = PackingArena()
         var message = unsafe Iot__Frame()
@@ -46,11 +46,12 @@ public enum FrameCodec {
         guard schema <= newest else {
             throw Rejection(.newerSchema, "schema \(schema), this release knows \(newest)")
         }
-        let position = FramePosition(
-            boot: try signed(unsafe message.boot_id, "boot_id"),
-            sequence: try signed(unsafe message.sequence, "sequence"))
+        let boot = try signed(unsafe message.boot_id, "boot_id")
+        let sequence = try signed(unsafe message.sequence, "sequence")
         var frame = Frame(
-            position: position, start: timestamp(unsafe message.start_unix_ns),
+            // Both left out: a device that does not number. Its frames are no repeats of one another.
+            position: boot == 0 ? nil : FramePosition(boot: boot, sequence: sequence),
+            start: timestamp(unsafe message.start_unix_ns),
             rate: SampleRate(hertz: unsafe message.sample_rate_hz), blocks: [])
         if let location = unsafe message.location {
             frame.place = unsafe Place(

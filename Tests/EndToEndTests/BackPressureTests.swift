@@ -205,9 +205,7 @@ extension EndToEnd {
 
         /// The most memory that the process ever had, in bytes.
         func peakMemory() throws -> Int {
-            let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-            let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
-            return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) * 1024
+            try EndToEndTests.peakMemory(of: pid)
         }
     }
 }

@@ -120,6 +120,35 @@ extension EndToEnd {
             }
         }
 
+        /// A megabyte of frames that are nearly 400,000 rows: they take their time, not the memory.
+        @Test func smallFramesOfManyRowsAreStoredInParts() async throws {
+            try await Services.with(replicas: 1) { services in
+                let system = services.system
+                _ = try await outside(system, "many-rows")
+                try await eventually("all frames are stored", within: .seconds(120)) {
+                    try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") == 100
+                }
+                let samples: Int64 = 100 * 64 * 60
+                #expect(try await system.number("SELECT sum(n) FROM measurement") == samples)
+                #expect(try await system.number("SELECT count(*) FROM measurement") == samples, "a sample a minute")
+                #expect(try peakMemory(of: try services["i1"].pid) < 100_000_000)
+            }
+        }
+
+        /// Frames without boot and sequence are no repeats of one another.
+        @Test func unnumberedFramesAreAllStored() async throws {
+            try await Services.with(replicas: 1) { services in
+                let sent = try await outside(services.system, "unnumbered")
+                try await eventually("all are stored") {
+                    try await services.system.number(
+                        "SELECT count(*) FROM measurement JOIN sensor USING (sensor_id) WHERE serial = 'plain'")
+                        == sent["good"] ?? -1
+                }
+                let audit = try await services.system.run("iotctl", ["audit", "plain"])
+                #expect(audit.status == 0 && audit.output.contains("not numbered"), "\(audit.output)\(audit.errors)")
+            }
+        }
+
         @Test func aTooLargeMessageCostsNobodyElseAnything() async throws {
             try await Services.with(replicas: 1) { services in
                 let sent = try await outside(services.system, "large")

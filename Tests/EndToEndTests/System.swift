@@ -120,3 +120,10 @@ extension TestSystem {
         #expect(try await number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") == wanted)
     }
 }
+
+/// The most memory that a process ever had, in bytes.
+func peakMemory(of pid: Int32) throws -> Int {
+    let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+    return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) * 1024
+}

@@ -29,6 +29,11 @@ extension Integration {
             }
         }
 
+        /// A lease on the partition beside ours.
+        private func other(_ system: TestSystem) async throws -> PartitionLease {
+            try #require(try await system.store.take("measurements.1", replica: "r2"))
+        }
+
         private func waitForStall(_ system: TestSystem) async throws {
             try await eventually("the zombie stands still") {
                 try await system.number(
@@ -38,14 +43,37 @@ extension Integration {
             }
         }
 
+        /// A lock that does not come fails the first statements; the connection is as good as before.
+        @Test func aPreludeThatFailsLeavesNoTransaction() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    let zombie = stall(system, partition.lease.stream, making: time)
+                    try await waitForStall(system)
+                    let lock = "SELECT pg_advisory_xact_lock(\(0x69_6F_74), hashtext('\(partition.lease.stream)'))"
+                    let error = await #expect(throws: StoreError.self) {
+                        try await system.store.transaction(lockTimeout: .milliseconds(100), prelude: lock) { _ in }
+                    }
+                    #expect(error?.sqlState == "55P03")
+                    #expect(try await system.number("SELECT 1") == 1)
+                    #expect(try await system.store.endOtherWriters(of: partition.lease) == 1)
+                    _ = await zombie.value
+                    try await partition.commit(rows: [.test(time: time, samples: .value(2))])
+                }
+            }
+        }
+
         @Test func theNewOwnerEndsItAndStoresOn() async throws {
             try await TestSystem.with { system in
                 try await system.leased { partition in
                     let zombie = stall(system, partition.lease.stream, making: time)
                     try await waitForStall(system)
                     // Another partition's writer is nobody's business.
-                    #expect(try await system.store.endOtherWriters(of: "measurements.1") == 0)
-                    #expect(try await system.store.endOtherWriters(of: partition.lease.stream) == 1)
+                    #expect(try await system.store.endOtherWriters(of: try await other(system)) == 0)
+                    // Nor is ours any more when somebody else has taken it.
+                    var former = partition.lease
+                    former.epoch -= 1
+                    #expect(try await system.store.endOtherWriters(of: former) == 0)
+                    #expect(try await system.store.endOtherWriters(of: partition.lease) == 1)
                     #expect(await zombie.value != "committed")
                     try await partition.commit(rows: [.test(time: time, samples: .value(2))])
                     #expect(try await system.number("SELECT count(*) FROM measurement") == 1)
@@ -72,7 +100,7 @@ extension Integration {
                     try await waitForStall(system)
                     #expect(try await system.store.chunk(of: .measurement, at: time) == today)
                     try await partition.commit(rows: [.test(time: time, samples: .value(2))])
-                    #expect(try await system.store.endOtherWriters(of: "measurements.1") == 1)
+                    #expect(try await system.store.endOtherWriters(of: try await other(system)) == 1)
                     _ = await zombie.value
                     let tomorrow = try await system.store.chunk(of: .measurement, at: today.upperBound)
                     #expect(tomorrow.lowerBound == today.upperBound)

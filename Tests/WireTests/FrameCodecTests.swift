@@ -47,10 +47,13 @@ import Testing
         #expect(floats.map(\.bitPattern) == samples.map(\.bitPattern) && value.isNaN)
     }
 
-    @Test func anUnnumberedFrameIsNumber0OfBoot0() throws {
+    /// A device that fills in neither boot nor sequence: its frames are not all repeats of the first.
+    @Test func anUnnumberedFrameStaysUnnumbered() throws {
         var frame = Seeded.sample
         frame.position = nil
-        #expect(try FrameCodec.read(FrameCodec.encode(frame)).get().position == FramePosition(boot: 0, sequence: 0))
+        #expect(try FrameCodec.read(FrameCodec.encode(frame)).get() == frame)
+        frame.position = FramePosition(boot: 0, sequence: 7)
+        #expect(try FrameCodec.read(FrameCodec.encode(frame)).get().position == nil)
     }
 
     /// Cut anywhere: it is refused, or what is left is a whole, valid frame with fewer blocks.

@@ -42,7 +42,7 @@ struct Seeded: RandomNumberGenerator {
             Block(channel: .number($0), samples: samples(Int.random(in: 1...count, using: &self)))
         }
         var frame = Frame(
-            position: FramePosition(boot: number(), sequence: number()), start: time(),
+            position: FramePosition(boot: max(1, number()), sequence: number()), start: time(),
             rate: SampleRate(hertz: .random(in: 1...1e6, using: &self)), blocks: blocks)
         if Bool.random(using: &self) {
             frame.place = Place(

@@ -39,7 +39,8 @@ struct  Iot__Frame
    */
   uint32_t schema;
   /*
-   * Grows with each start of the sensor; the Unix time of the start in milliseconds will do.
+   * Grows with each start of the sensor; the Unix time of the start in milliseconds will do. 0: the sensor does not number
+   * its Frames, so that nobody can tell a repeat from a new one, or what is missing.
    */
   uint64_t boot_id;
   /*

@@ -25,6 +25,15 @@ ALTER TABLE sequence_gap
     ADD CHECK (missing BETWEEN 1 AND last_sequence - first_sequence + 1),
     ADD CONSTRAINT sequence_gap_cause CHECK (cause IN
         ('late', 'broker_retention', 'stream_reset', 'quarantined', 'dropped_at_source', 'sensor_restarted'));
+-- An ingester of the release before, which may still run beside this one, doesn't say it.
+CREATE FUNCTION sequence_gap_missing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.missing := NEW.last_sequence - NEW.first_sequence + 1;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION sequence_gap_missing IS 'Fills missing in where a release that doesn''t know it notes a gap.';
+CREATE TRIGGER sequence_gap_missing BEFORE INSERT ON sequence_gap
+    FOR EACH ROW WHEN (NEW.missing IS NULL) EXECUTE FUNCTION sequence_gap_missing();
 COMMENT ON COLUMN sequence_gap.missing IS 'How many of them are missing: all, unless old gaps were joined over frames that are stored.';
 COMMENT ON COLUMN sequence_gap.cause IS 'late: not known, may still come; broker_retention: the stream''s limits dropped them; stream_reset: gone with the stream; quarantined: came, could not be stored; dropped_at_source: the sensor dropped them and said so; sensor_restarted: not sent before the sensor began anew.';
 CREATE INDEX sequence_gap_late ON sequence_gap (sensor_id) WHERE cause = 'late';

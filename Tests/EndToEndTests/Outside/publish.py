@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,27 @@ def dates(amqp):
     amqp.publish("sensor_bad5.data", frame(0, [1.0], start=time.time_ns() + day))
     amqp.publish("sensor_bad6.data", frame(0, [1.0], start=0))
     return {"good": 3000}
+
+
+def many_rows(amqp):
+    """Small frames that become as many rows as a frame may: 64 channels, a sample a minute for an hour."""
+    minute, start = 60_500_000_000, time.time_ns() - 3 * 3600 * 1_000_000_000
+    for sequence in range(100):
+        many = WIRE.Frame(schema=1, boot_id=7, sequence=sequence, sample_rate_hz=1e9 / minute,
+                          start_unix_ns=start + sequence)
+        for channel in range(64):
+            block = many.blocks.add(channel=channel)
+            block.counts.counts = struct.pack("<60h", *range(60))
+            block.counts.scale = 1
+        amqp.publish("sensor_rows.data", many.SerializeToString())
+    return {"good": 99}
+
+
+def unnumbered(amqp):
+    """A device that fills in neither boot nor sequence."""
+    for value in range(3):
+        amqp.publish("sensor_plain.data", frame(0, [float(value)], boot_id=0))
+    return {"good": 3}
 
 
 def large(amqp):
@@ -274,7 +296,8 @@ def ask_time(_):
 
 if __name__ == "__main__":
     verbs = {
-        "rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large, "junk": junk, "json": device_json,
+        "rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large,
+        "many-rows": many_rows, "unnumbered": unnumbered, "junk": junk, "json": device_json,
         "burst": burst, "one": one, "hostile": hostile, "logs": logs, "poisoned-logs": poisoned_logs,
         "frames": frames, "load-frames": load_frames, "large-frames": large_frames,
         "announce": announce, "ask-time": ask_time,
