@@ -132,11 +132,12 @@ public enum Run {
         let health = HealthServer(port: options.httpPort, readiness: context.readiness, logger: logger)
         let services =
             try [ServiceGroupConfiguration.ServiceConfiguration(service: health)]
-            + [ServiceGroupConfiguration.ServiceConfiguration(service: ShutdownDeadline(logger: logger))]
             + parts(context).map {
                 ServiceGroupConfiguration.ServiceConfiguration(
                     service: $0, successTerminationBehavior: endsByItself ? .gracefullyShutdownGroup : .cancelGroup)
             }
+            // The last is told of the signal first, and the others one by one when those behind them have ended.
+            + [ServiceGroupConfiguration.ServiceConfiguration(service: ShutdownDeadline(logger: logger))]
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(6)

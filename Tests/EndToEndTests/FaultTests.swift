@@ -42,6 +42,23 @@ extension EndToEnd {
         }
 
         /// lessons §3.4: every connection is closed by the broker; consumption goes on.
+        /// SIGTERM while the database has half a batch and says nothing: the process ends all the same, and whoever takes
+        /// over stores everything once.
+        @Test func theEndDoesNotWaitForASilentDatabase() async throws {
+            try await Arena.with(replicas: ["i1"]) { arena in
+                let simulator = try await arena.simulate("silent")
+                try arena.proxy("i1").stall()
+                let ingester = try #require(arena.replicas["i1"])
+                let begin = ContinuousClock.now
+                ingester.signal(SIGTERM)
+                let result = try await ingester.end(within: .seconds(30))
+                #expect(begin.duration(to: .now) < .seconds(7), "5 s, and what a busy machine takes")
+                #expect(result.status == 1 && result.errors.contains("not ended within"), "\(result.errors)")
+                try await arena.start("i2")
+                try await arena.expectOnce("silent", simulator)
+            }
+        }
+
         @Test func everyConnectionIsClosed() async throws {
             try await inMidStream(seconds: 10) { services in
                 let stored = "SELECT coalesce(sum(frames), 0) FROM sensor_boot"
