@@ -13,7 +13,7 @@ public struct SensorAudit: Sendable, Equatable {
     public static let rowsMax: Int64 = 100_000
 
     /// Frames missing.
-    public var missing: Int64 { boots.reduce(0) { $0 + $1.missing } }
+    public var missing: Int64 { boots.saturatingSum(\.missing) }
 }
 
 extension StoreConnection {
