@@ -75,6 +75,25 @@ extension Integration {
             }
         }
 
+        /// `iotctl audit --since` goes by the time that a loss was noted, not by that of its last change.
+        @Test func aSplitGapIsNotNotedAnew() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    let key = try await key(system)
+                    try await partition.commit(key, sequences: [9])
+                    try await system.store.query("UPDATE sequence_gap SET noted_at = '2026-01-02T03:04:05.678901Z'")
+                    try await partition.commit(key, sequences: [4, 11])
+                    #expect(try await gaps(system) == ["0-3 4 late", "5-8 4 late", "10-10 1 late"])
+                    #expect(
+                        try await system.number(
+                            "SELECT count(*) FROM sequence_gap WHERE noted_at = '2026-01-02T03:04:05.678901Z'") == 2)
+                    #expect(
+                        try await system.number(
+                            "SELECT count(*) FROM sequence_gap WHERE noted_at > now() - INTERVAL '1 hour'") == 1)
+                }
+            }
+        }
+
         /// The number of partitions has changed: places of one stream say nothing of another.
         @Test func aSensorMayChangeItsStream() async throws {
             try await TestSystem.with { system in
