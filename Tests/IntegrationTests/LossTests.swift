@@ -219,6 +219,38 @@ extension Integration {
             }
         }
 
+        /// Of a sensor that announces more often than every 10 s an announcement gets old enough all the same.
+        @Test func anEarlierAnnouncementIsKeptUntilItIsDue() async throws {
+            try await TestSystem.with { system in
+                try await Migrations.apply(to: system.store)
+                /// The earlier announcement: its second and its number.
+                func earlier() async throws -> [Int64?] {
+                    let row = try await system.store.query(
+                        """
+                        SELECT earlier_next_sequence AS next, extract(epoch FROM earlier_at - first_at)::bigint AS second
+                          FROM boot_announcement
+                        """
+                    ).first
+                    return [row?.integer("second"), row?.integer("next")]
+                }
+                for second in stride(from: Int64(0), through: 27, by: 3) {
+                    try await announce(system, next: second * 10, after: second)
+                }
+                #expect(try await earlier() == [0, 0])
+                try await announce(system, next: 300, after: 30)
+                #expect(try await earlier() == [27, 270])
+                // No more frames.
+                for second in stride(from: Int64(33), through: 99, by: 3) {
+                    try await announce(system, next: 300, after: second)
+                }
+                #expect(try await earlier() == [54, 300])
+                // Every 10 s: always the one before.
+                try await announce(system, next: 400, after: 110)
+                try await announce(system, next: 500, after: 120)
+                #expect(try await earlier() == [110, 400])
+            }
+        }
+
         @Test func theAuditIsBySerialAndOfWhatWasAskedFor() async throws {
             try await TestSystem.with { system in
                 try await system.leased { partition in
