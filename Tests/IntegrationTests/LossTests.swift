@@ -40,12 +40,13 @@ extension Integration {
 
         /// All pages.
         private func findCauses(_ system: TestSystem) async throws -> Int {
-            var (found, last): (Int, Int32?) = (0, 0)
-            while let after = last {
-                let page = try await system.store.findCauses(after: after)
-                (found, last) = (found + page.found, page.last)
+            var (found, last): (Int, Int32) = (0, 0)
+            while true {
+                let sensors = try await system.store.sensorsWithoutCauses(after: last)
+                guard let end = sensors.last else { return found }
+                found += try await system.store.findCauses(of: sensors)
+                last = end
             }
-            return found
         }
 
         @Test func placesSayWhichHoleAGapLiesOver() async throws {
