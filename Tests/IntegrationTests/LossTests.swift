@@ -138,6 +138,8 @@ extension Integration {
                     #expect(boot.integer("frames") == limit + 2)
                     let audits = try await system.store.audit(["a"])
                     #expect(audits.first?.boots.first?.givenUp == 2 && audits.first?.missing == limit)
+                    let boots = try await system.store.sensorDetail("a")?.boots
+                    #expect(boots?.map(\.missing) == [limit])
                 }
             }
         }
