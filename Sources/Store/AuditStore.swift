@@ -6,11 +6,14 @@ public struct SensorAudit: Sendable, Equatable {
     public var serial: String
     /// Its starts, the oldest first; none of a device that does not number its frames.
     public var boots: [LossAudit.Result]
-    /// Rows stored of messages without numbers, at most `rowsMax`; nil: it numbers its frames.
+    /// Recent rows of messages without numbers, at most `rowsMax`; nil: it numbers its frames.
     public var unnumberedRows: Int64?
 
     /// Most rows without numbers that are counted.
     public static let rowsMax: Int64 = 100_000
+
+    /// How far back rows without numbers are counted, unless somebody asks for another time.
+    public static let unnumberedSince: Duration = .seconds(86_400)
 
     /// Frames missing.
     public var missing: Int64 { boots.saturatingSum(\.missing) }
@@ -25,7 +28,8 @@ extension StoreConnection {
     /// What became of the frames of sensors, by serial.
     /// - Parameters:
     ///   - serials: which; nil: all.
-    ///   - since: leaves out starts not heard of within this time, and losses noted before; nil: none.
+    ///   - since: leaves out starts not heard of within this time, and losses noted before; nil: none. Rows without
+    ///     numbers are always counted of some time only, for nil `SensorAudit.unnumberedSince`.
     ///   - grace: how long what is announced may be on its way before it counts as missing.
     /// - Throws: `StoreError`.
     public func audit(
@@ -130,7 +134,7 @@ extension Session {
         let facts = try facts(of: ids)
         let unnumbered = try unnumberedRows(
             ids.filter { (facts[$0]?.boots ?? []).allSatisfy { $0.stored == nil && ($0.announced?.next ?? 0) == 0 } },
-            since)
+            since: now.advanced(bySeconds: -(since ?? SensorAudit.unnumberedSince).components.seconds))
         return rows.rows.compactMap { row in
             guard let id = row.integer("sensor_id").map({ Int32($0) }), let serial = row["serial"] else { return nil }
             return KnownSensor(
@@ -139,17 +143,17 @@ extension Session {
     }
 
     /// Rows without numbers, of those sensors that have any.
-    private func unnumberedRows(_ ids: [Int32], _ since: Duration?) throws -> [Int32: Int64] {
+    private func unnumberedRows(_ ids: [Int32], since: Timestamp) throws -> [Int32: Int64] {
         if ids.isEmpty { return [:] }
+        // The time is a literal, so that the planner leaves out, and does not lock, the chunks before it.
         let rows = try query(
             """
             SELECT s.id, (SELECT count(*) FROM (SELECT FROM measurement m
-                           WHERE m.sensor_id = s.id AND m.boot_id IS NULL
-                             AND ($2::float8 IS NULL OR m."time" >= now() - make_interval(secs => $2::float8))
+                           WHERE m.sensor_id = s.id AND m.boot_id IS NULL AND m."time" >= TIMESTAMPTZ '\(since)'
                            LIMIT \(SensorAudit.rowsMax)) r) AS count
               FROM unnest($1::int[]) AS s(id)
              WHERE EXISTS (SELECT FROM latest l WHERE l.sensor_id = s.id)
-            """, [.integers(ids.map { Int64($0) }), .double(since.map { Double($0.components.seconds) })])
+            """, [.integers(ids.map { Int64($0) })])
         let pairs = rows.rows.compactMap { row in
             row.integer("id").flatMap { id in row.integer("count").map { (Int32(id), $0) } }
         }

@@ -24,7 +24,8 @@ struct Audit: AsyncParsableCommand {
 
             Causes: sensor restarted, dropped at source (it said so), broker retention,
             stream reset, quarantined, still late (or not known). Devices that don't
-            number their messages are shown as "not numbered": nobody knows.
+            number their messages are shown as "not numbered": nobody knows. Of those STORED
+            counts the rows of the last 24 h, or of --since.
             """)
 
     /// Ranges of a start that are printed for people, unless they ask for all.

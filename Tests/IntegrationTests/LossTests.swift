@@ -1,3 +1,4 @@
+import Pipelines
 import Sensors
 import Store
 import TestSupport
@@ -251,6 +252,24 @@ extension Integration {
                 try await announce(system, next: 400, after: 110)
                 try await announce(system, next: 500, after: 120)
                 #expect(try await earlier() == [110, 400])
+            }
+        }
+
+        /// Old rows lie in chunks that a look must not lock, one and all.
+        @Test func rowsWithoutNumbersAreThoseOfADay() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    let sensor = try await key(system).sensor
+                    let rows = (0..<5).map { day in
+                        MeasurementRow.test(
+                            time: Timestamp.now.advanced(bySeconds: -86_400 * day - 60), sensor: sensor,
+                            samples: .value(1))
+                    }
+                    try await partition.commit(rows: rows)
+                    try await system.store.commit(latest: [LatestValue(rows[0])])
+                    #expect(try await system.store.audit().map(\.unnumberedRows) == [1])
+                    #expect(try await system.store.audit(since: .seconds(3 * 86_400)).map(\.unnumberedRows) == [3])
+                }
             }
         }
 
