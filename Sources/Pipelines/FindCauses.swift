@@ -14,19 +14,33 @@ struct FindCauses {
     let store: StoreConnection
 
     /// Runs until the task is cancelled.
-    func run() async throws {
+    ///
+    /// Nobody waits for it, so `/readyz` does not depend on it, and sensors that it fails for keep it from no others.
+    func run() async {
         var last: Int32 = 0
         while !Task.isCancelled {
-            let after = last
-            let page = try await context.retrying("finding causes", part: "causes") {
-                try await store.findCauses(after: after)
+            guard let sensors = await noting({ try await store.sensorsWithoutCauses(after: last) }),
+                let end = sensors.last
+            else {
+                last = 0
+                try? await Task.sleep(for: Self.interval)
+                continue
             }
-            guard let page else { break }
+            let found = await noting { try await store.findCauses(of: sensors) }
             context.metrics.count(
-                "iot_registry_causes_found_total", "Gaps of the loss ledger that got a cause.", by: page.found)
-            last = page.last ?? 0
-            if page.last == nil { try? await Task.sleep(for: Self.interval) }
+                "iot_registry_causes_found_total", "Gaps of the loss ledger that got a cause.", by: found ?? 0)
+            last = end
         }
         await store.close()
+    }
+
+    /// Nil if it failed, which is logged and counted.
+    private func noting<Result>(_ work: () async throws -> Result) async -> Result? {
+        do { return try await work() } catch {
+            context.logger.warning("finding causes of missing frames: \(error); trying again in \(Self.interval)")
+            context.metrics.count(
+                "iot_registry_causes_failed_total", "Looks for causes of missing frames that failed.")
+            return nil
+        }
     }
 }

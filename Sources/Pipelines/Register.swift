@@ -27,7 +27,7 @@ public enum Register {
                 let time = AnswerTime(context)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await registryReader(context, store, time).run() }
-                    group.addTask { try await FindCauses(context: context, store: context.openStore("causes")).run() }
+                    group.addTask { await FindCauses(context: context, store: context.openStore("causes")).run() }
                     group.addTask { try await alarmReader(context, context.openStore("alarms")).run() }
                     for queue in [Routing.unroutedQueue, Routing.deadQueue] {
                         group.addTask { try await quarantineReader(context, queue, context.openStore(queue)).run() }

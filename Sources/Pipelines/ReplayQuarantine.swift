@@ -8,8 +8,13 @@ internal import Wire
 /// - Frames (`.data`) are decoded as an ingester does and stored in one transaction with the ledger's changes and the
 ///   deletion of their rows: of two replays at once one stores them, and a frame that is there already is not stored
 ///   again. Their time is judged as of their arrival. They raise no alarms.
-/// - Announcements, answers, log lines and alarms are published again under their key, with a confirm, and then deleted:
-///   their queues' readers take a repeat as one. Commands are not: a command that runs late is dangerous.
+/// - Announcements, answers, log lines and alarms are published again under their key, with a confirm, and then deleted,
+///   each by one replay at a time. If a replay ends between the two, the next one publishes again: the registry takes
+///   a repeat of announcements, answers and alarms as one, but a log line is written twice then. Commands are not
+///   published: a command that runs late is dangerous.
+/// - An announcement counts as of the time that it is published. So one of a sensor that was heard of since it
+///   arrived, or that is offline, stays, as do all but the newest: they would take the sensor's state back, or show it
+///   online.
 public struct ReplayQuarantine: Sendable {
     /// What became of a row.
     public enum Outcome: Sendable, Equatable {
@@ -106,6 +111,7 @@ public struct ReplayQuarantine: Sendable {
                     frames.append(Readable(record: record, serial: serial, frame: frame))
                 } else {
                     try check(body, subject)
+                    if subject == .registry { try await checkIsNews(record, serial) }
                     let key = Routing.key(serial, subject)
                     outcomes[record.id] = try await publish(record, key: key, body, link)
                 }
@@ -113,6 +119,10 @@ public struct ReplayQuarantine: Sendable {
                 outcomes[record.id] = .kept("\(rejection)")
             } catch let obstacle as Obstacle {
                 outcomes[record.id] = .kept(obstacle.text)
+            } catch QuarantineConflict.gone {
+                outcomes[record.id] = .gone
+            } catch QuarantineConflict.busy {
+                outcomes[record.id] = .kept("another replay has it in hand")
             }
         }
         outcomes.merge(try await store(frames)) { _, new in new }
@@ -173,10 +183,31 @@ public struct ReplayQuarantine: Sendable {
         _ record: QuarantineRecord, key: String, _ body: [UInt8], _ link: BrokerLink
     ) async throws -> Outcome {
         if dryRun { return .published(key: key) }
-        let outcome = try await link.publish(OutgoingMessage(exchange: Routing.exchange, key: key, body: body))
-        guard outcome == .confirmed else { throw Obstacle(text: "the broker did not take it: \(outcome)") }
-        _ = try await store.dropQuarantined([record.id])
+        try await store.claim(quarantined: record.id)
+        do {
+            let outcome = try await link.publish(OutgoingMessage(exchange: Routing.exchange, key: key, body: body))
+            guard outcome == .confirmed else { throw Obstacle(text: "the broker did not take it: \(outcome)") }
+            _ = try await store.dropQuarantined([record.id])
+        } catch {
+            await store.release(quarantined: record.id)
+            throw error
+        }
+        await store.release(quarantined: record.id)
         return .published(key: key)
+    }
+
+    /// Makes sure that an announcement still says something: the registry takes it as if it were said now.
+    private func checkIsNews(_ record: QuarantineRecord, _ serial: SerialNumber) async throws {
+        let since = "as of now it would"
+        if let received = record.received ?? record.at, try await store.isKnown(serial, since: received) {
+            throw Obstacle(text: "the sensor was heard of since; \(since) take its state back")
+        }
+        if try await store.hasNewer(record) {
+            throw Obstacle(text: "a newer announcement of the sensor is in quarantine; \(since) come after it")
+        }
+        if try await store.isOffline(serial) {
+            throw Obstacle(text: "the sensor is offline; \(since) show it online")
+        }
     }
 
     // MARK: storing

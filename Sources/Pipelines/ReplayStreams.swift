@@ -38,8 +38,6 @@ public struct ReplayStreams: Sendable {
     /// How far the stamps of messages and the time of their chunk may lie apart, in seconds: several publishers'
     /// messages meet in one chunk, and the broker writes chunks in order.
     static let slackSeconds: Int64 = 5
-    /// How long a stream may be silent that is known to have more.
-    static let patience: Duration = .seconds(30)
     /// How long nothing may come until a stream counts as read to its end, as far as is known.
     static let quiet: Duration = .seconds(1)
     private static let prefetch: UInt16 = 5000
@@ -51,14 +49,16 @@ public struct ReplayStreams: Sendable {
     private let to: Timestamp?
     private let serials: Set<SerialNumber>
     private let target: ReplayTarget
+    private let patience: Duration
 
     /// - Parameters:
     ///   - from: the first moment, by the broker's stamp.
     ///   - to: the moment before which it ends; nil: everything that is there now.
     ///   - serials: whose frames; none: all.
+    ///   - patience: how long a stream may be silent that is known to have more.
     public init(
         _ store: StoreConnection, _ broker: BrokerConnection, from: Timestamp, to: Timestamp?,
-        serials: Set<SerialNumber>, into target: ReplayTarget
+        serials: Set<SerialNumber>, into target: ReplayTarget, patience: Duration = .seconds(30)
     ) {
         self.store = store
         self.broker = broker
@@ -66,6 +66,7 @@ public struct ReplayStreams: Sendable {
         self.to = to
         self.serials = serials
         self.target = target
+        self.patience = patience
     }
 
     /// Reads all streams, one after another.
@@ -73,7 +74,19 @@ public struct ReplayStreams: Sendable {
     /// - Throws: `BrokerError`, `StoreError`, `ReplayTableUnfit`, `Stalled` or `CancellationError`; what was written
     ///   until then stays.
     public func run(progress: (Summary) throws -> Void) async throws -> Summary {
-        if case .table(let table) = target { try await store.prepareReplay(into: table) }
+        guard case .table(let table) = target else { return try await readAll(progress) }
+        try await store.beginReplay(into: table)
+        do {
+            let summary = try await readAll(progress)
+            await store.endReplay(into: table)
+            return summary
+        } catch {
+            await store.endReplay(into: table)
+            throw error
+        }
+    }
+
+    private func readAll(_ progress: (Summary) throws -> Void) async throws -> Summary {
         let begun = Timestamp.now
         var summary = Summary()
         for index in 0..<(try await store.partitionCount() ?? 0) {
@@ -99,7 +112,7 @@ public struct ReplayStreams: Sendable {
         var isDone = false
         while !isDone {
             let deliveries = try await broker.nextBatch(
-                consumer, upTo: Self.batchMessagesMax, linger: .milliseconds(5), timeout: Self.patience)
+                consumer, upTo: Self.batchMessagesMax, linger: .milliseconds(5), timeout: patience)
             try Task.checkCancellation()
             guard let last = deliveries.last else {
                 throw Stalled(description: "\(stream): nothing more came before offset \(end.offset)")
@@ -124,10 +137,17 @@ public struct ReplayStreams: Sendable {
 
     // MARK: the ends of a stream
 
-    /// The oldest message; nil if there is none.
+    /// The oldest message; nil if there is none, as in a stream that was made anew.
+    /// - Parameter isEmpty: whether it is likely to be empty.
     private func first(of stream: String, isEmpty: Bool) async throws -> Delivery? {
         let probe = try await broker.consume(ConsumerOptions(queue: stream, prefetch: 1, offset: .first))
-        let delivery = try await broker.nextBatch(probe, upTo: 1, timeout: isEmpty ? Self.quiet : Self.patience).first
+        var delivery = try await broker.nextBatch(probe, upTo: 1, timeout: isEmpty ? Self.quiet : patience).first
+        try Task.checkCancellation()
+        // The broker's count has had time to become true.
+        if delivery == nil, try await broker.messageCount(of: Topology.Queue(name: stream, kind: .stream)) ?? 0 > 0 {
+            delivery = try await broker.nextBatch(probe, upTo: 1, timeout: patience).first
+            guard delivery != nil else { throw Stalled(description: "\(stream) has messages and gives none") }
+        }
         try Task.checkCancellation()
         try await broker.stopConsuming(probe)
         return delivery
@@ -142,7 +162,7 @@ public struct ReplayStreams: Sendable {
         // The newest chunk comes at once, and may hold more than the prefetch.
         var end: (offset: Int64, received: Timestamp)?
         while let last = try await broker.nextBatch(
-            probe, upTo: 1000, timeout: end.map { $0.offset >= stored } == true ? Self.quiet : Self.patience
+            probe, upTo: 1000, timeout: end.map { $0.offset >= stored } == true ? Self.quiet : patience
         ).last, let offset = last.streamOffset {
             end = (offset, last.received)
             if last.received > begun { break }

@@ -49,6 +49,8 @@ public enum FrameLimits {
     public static let spanNanosecondsMax: Int64 = 86_400_000_000_000
     /// Rows that one frame may become, as each block is cut at the minutes: a small frame must not make a large batch.
     public static let rowsMax = 4096
+    /// Frames of one boot: 2^53, more than anybody makes, which sums of counts and JSON can still say.
+    public static let framesMax: Int64 = 1 << 53
 }
 
 extension Frame {
@@ -73,9 +75,9 @@ extension Frame {
             }
         }
         if length > 1 { try validateSpan() }
-        if let position, position.boot < 0 || position.sequence < 0 || position.sequence == .max {
-            // The sequence after the last one must be a number too.
-            throw Rejection(.invalidFrame, "boot or sequence above 2^63 - 2")
+        if let position, position.boot < 0 { throw Rejection(.invalidFrame, "boot above 2^63 - 1") }
+        if let position, !(0..<FrameLimits.framesMax).contains(position.sequence) {
+            throw Rejection(.invalidFrame, "sequence not below 2^53")
         }
         if let place, !place.isValid { throw Rejection(.invalidFrame, "a place that is not on Earth") }
     }

@@ -57,6 +57,17 @@ public struct LedgerBook: Sendable {
         /// Holes that are new or have changed.
         public var gapsAdded: [SequenceGap] = []
 
+        /// Since when each hole of `gapsAdded` is known: the earliest of the removed ones that it overlaps; nil: new.
+        /// - Parameter removedAt: since when those of `gapsRemoved` are known, by their first sequence.
+        public func notedAt(_ removedAt: [Int64: Timestamp]) -> [Timestamp?] {
+            var rest = gapsRemoved[...]
+            return gapsAdded.map { added in
+                while let first = rest.first, first.range.upperBound < added.range.lowerBound { rest.removeFirst() }
+                return rest.prefix { $0.range.lowerBound <= added.range.upperBound }
+                    .compactMap { removedAt[$0.range.lowerBound] }.min()
+            }
+        }
+
         fileprivate mutating func note(
             _ sequence: Int64, at place: StreamPlace?, _ holes: Holes
         ) -> SequenceLedger.Verdict {

@@ -105,7 +105,7 @@ public enum LossAudit {
         public var next: Int64
         /// How long ago it said so.
         public var age: Duration
-        /// Frames that it had made at the announcement before.
+        /// Frames that it had made at an announcement before.
         public var earlierNext: Int64 = 0
         /// How long ago that was.
         public var earlierAge: Duration?
@@ -170,7 +170,7 @@ public enum LossAudit {
         public var losses: [SequenceGap]
 
         /// Frames missing.
-        public var missing: Int64 { losses.reduce(0) { $0 + $1.missing } }
+        public var missing: Int64 { losses.saturatingSum(\.missing) }
     }
 
     /// A cause for a gap that had none.
@@ -344,7 +344,7 @@ public enum LossAudit {
             open = [gap]
         }
 
-        var openCount: Int64 { open.reduce(0) { $0 + $1.missing } }
+        var openCount: Int64 { open.saturatingSum(\.missing) }
 
         func holds(_ sequence: Int64) -> Bool { open.contains { $0.range.contains(sequence) } }
 

@@ -30,7 +30,7 @@ public struct SequenceLedger: Sendable, Equatable {
     }
 
     /// Frames missing below `next`.
-    public var missing: Int64 { gaps.reduce(0) { $0 + $1.missing } }
+    public var missing: Int64 { gaps.saturatingSum(\.missing) }
 
     /// Notes that the frame `sequence` came.
     /// - Parameter cause: asked why the frames before it are missing, if it leaves some out.

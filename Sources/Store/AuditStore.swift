@@ -6,26 +6,30 @@ public struct SensorAudit: Sendable, Equatable {
     public var serial: String
     /// Its starts, the oldest first; none of a device that does not number its frames.
     public var boots: [LossAudit.Result]
-    /// Rows stored of messages without numbers, at most `rowsMax`; nil: it numbers its frames.
+    /// Recent rows of messages without numbers, at most `rowsMax`; nil: it numbers its frames.
     public var unnumberedRows: Int64?
 
     /// Most rows without numbers that are counted.
     public static let rowsMax: Int64 = 100_000
 
+    /// How far back rows without numbers are counted, unless somebody asks for another time.
+    public static let unnumberedSince: Duration = .seconds(86_400)
+
     /// Frames missing.
-    public var missing: Int64 { boots.reduce(0) { $0 + $1.missing } }
+    public var missing: Int64 { boots.saturatingSum(\.missing) }
 }
 
 extension StoreConnection {
     /// Sensors that are looked at in one transaction.
     private static let auditSensorsMax = 100
-    /// Quarantined payloads of a sensor that are looked at, the newest.
-    private static let auditPayloadsMax = 10_000
+    /// A transaction that sees one moment of all tables, and changes nothing.
+    private static let snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
     /// What became of the frames of sensors, by serial.
     /// - Parameters:
     ///   - serials: which; nil: all.
-    ///   - since: leaves out starts not heard of within this time, and losses noted before; nil: none.
+    ///   - since: leaves out starts not heard of within this time, and losses noted before; nil: none. Rows without
+    ///     numbers are always counted of some time only, for nil `SensorAudit.unnumberedSince`.
     ///   - grace: how long what is announced may be on its way before it counts as missing.
     /// - Throws: `StoreError`.
     public func audit(
@@ -34,37 +38,43 @@ extension StoreConnection {
         var audits: [SensorAudit] = []
         var last = ""
         while true {
-            let page = try transaction(timeout: .seconds(30)) { [last] session in
-                try session.audit(serials, after: last, countMax: Self.auditSensorsMax, since, grace)
+            let page = try transaction(timeout: .seconds(30), prelude: Self.snapshot) { [last] session in
+                try session.known(serials, after: last, countMax: Self.auditSensorsMax, since)
             }
-            audits += page
+            // What may take long with many gaps keeps no transaction open.
+            audits += page.map { $0.audit(since, grace) }
             guard let end = page.last?.serial else { return audits }
             last = end
         }
     }
 
-    /// Finds causes of gaps that have none yet, and writes them.
+    /// Sensors with gaps that have no cause yet, by their numbers.
     /// - Parameter after: only of sensors with higher numbers; `auditSensorsMax` of them at a time.
-    /// - Returns: how many gaps got a cause, and the last sensor that was looked at; nil: there was none.
     /// - Throws: `StoreError`.
-    public func findCauses(after: Int32) throws -> (found: Int, last: Int32?) {
-        try transaction(timeout: .seconds(30)) { session in
-            let rows = try session.query(
-                """
-                SELECT sensor_id, serial FROM sensor s
-                 WHERE sensor_id > $1 AND EXISTS (SELECT FROM sequence_gap g WHERE g.sensor_id = s.sensor_id
-                       AND g.cause = 'late') ORDER BY sensor_id LIMIT \(Self.auditSensorsMax)
-                """, [.integer(Int64(after))])
-            let sensors = rows.rows.compactMap { row in
-                row.integer("sensor_id").map { (id: Int32($0), serial: row["serial"] ?? "") }
-            }
-            guard let last = sensors.last else { return (0, nil) }
-            let facts = try session.facts(of: sensors.map(\.id), payloadsMax: Self.auditPayloadsMax)
-            let found = sensors.flatMap { sensor in
-                LossAudit.findings(facts[sensor.id] ?? LossAudit.Facts()).map { (sensor: sensor.id, finding: $0) }
-            }
-            if found.isEmpty { return (0, last.id) }
+    public func sensorsWithoutCauses(after: Int32) throws -> [Int32] {
+        try query(
+            """
+            SELECT sensor_id FROM sensor s
+             WHERE sensor_id > $1 AND EXISTS (SELECT FROM sequence_gap g WHERE g.sensor_id = s.sensor_id
+                   AND g.cause = 'late') ORDER BY sensor_id LIMIT \(Self.auditSensorsMax)
+            """, [.integer(Int64(after))], timeout: .seconds(30)
+        ).rows.compactMap { $0.integer("sensor_id").map { Int32($0) } }
+    }
+
+    /// Finds causes of gaps that have none yet, and writes them.
+    /// - Returns: how many gaps of these sensors got a cause.
+    /// - Throws: `StoreError`.
+    public func findCauses(of sensors: [Int32]) throws -> Int {
+        let facts = try transaction(timeout: .seconds(30), prelude: Self.snapshot) { session in
+            try session.facts(of: sensors)
+        }
+        let found = sensors.flatMap { sensor in
+            LossAudit.findings(facts[sensor] ?? LossAudit.Facts()).map { (sensor: sensor, finding: $0) }
+        }
+        if found.isEmpty { return 0 }
+        return try transaction(timeout: .seconds(30)) { session in
             // Rows that an ingester is changing are left to the next time: waiting for each other could be in a circle.
+            // A gap that has changed since the facts were read is another one.
             let updated = try session.query(
                 """
                 WITH found AS (
@@ -84,7 +94,7 @@ extension StoreConnection {
                     .integers(found.map(\.finding.gap.range.upperBound)),
                     .texts(found.map(\.finding.gap.cause.rawValue)),
                 ])
-            return (updated.affected, last.id)
+            return updated.affected
         }
     }
 }
@@ -94,52 +104,69 @@ extension StoreConnection {
 /// A `timestamptz` as whole microseconds since 1970.
 private func microseconds(_ column: String) -> String { "(extract(epoch FROM \(column)) * 1000000)::bigint" }
 
+/// What the database knows of a sensor at one moment.
+private struct KnownSensor: Sendable {
+    var serial: String
+    var facts: LossAudit.Facts
+    var unnumberedRows: Int64?
+    var now: Timestamp
+
+    func audit(_ since: Duration?, _ grace: Duration) -> SensorAudit {
+        let start = since.map { now.advanced(bySeconds: -$0.components.seconds) }
+        return SensorAudit(
+            serial: serial, boots: LossAudit.audit(facts, since: start, grace: grace), unnumberedRows: unnumberedRows)
+    }
+}
+
 extension Session {
-    fileprivate func audit(
-        _ serials: [String]?, after: String, countMax: Int, _ since: Duration?, _ grace: Duration
-    ) throws -> [SensorAudit] {
+    /// What is known of the next sensors by serial.
+    fileprivate func known(
+        _ serials: [String]?, after: String, countMax: Int, _ since: Duration?
+    ) throws -> [KnownSensor] {
         let rows = try query(
             """
             SELECT sensor_id, serial, \(microseconds("now()")) AS now_us FROM sensor
              WHERE serial > $1 COLLATE "C" AND ($2::text[] IS NULL OR serial = ANY ($2::text[]))
              ORDER BY serial COLLATE "C" LIMIT $3
             """, [.text(after), serials.map { .texts($0) } ?? .null, .integer(Int64(countMax))])
+        guard let now = rows.first?.time("now_us") else { return [] }
         let ids = rows.rows.compactMap { $0.integer("sensor_id").map { Int32($0) } }
-        let facts = try facts(of: ids, payloadsMax: 10_000)
+        let facts = try facts(of: ids)
         let unnumbered = try unnumberedRows(
             ids.filter { (facts[$0]?.boots ?? []).allSatisfy { $0.stored == nil && ($0.announced?.next ?? 0) == 0 } },
-            since)
+            since: now.advanced(bySeconds: -(since ?? SensorAudit.unnumberedSince).components.seconds))
         return rows.rows.compactMap { row in
             guard let id = row.integer("sensor_id").map({ Int32($0) }), let serial = row["serial"] else { return nil }
-            let start = since.flatMap { since in
-                row.time("now_us")?.advanced(bySeconds: -since.components.seconds)
-            }
-            return SensorAudit(
-                serial: serial, boots: LossAudit.audit(facts[id] ?? LossAudit.Facts(), since: start, grace: grace),
-                unnumberedRows: unnumbered[id])
+            return KnownSensor(
+                serial: serial, facts: facts[id] ?? LossAudit.Facts(), unnumberedRows: unnumbered[id], now: now)
         }
     }
 
     /// Rows without numbers, of those sensors that have any.
-    private func unnumberedRows(_ ids: [Int32], _ since: Duration?) throws -> [Int32: Int64] {
+    private func unnumberedRows(_ ids: [Int32], since: Timestamp) throws -> [Int32: Int64] {
         if ids.isEmpty { return [:] }
+        // The time is a literal, so that the planner leaves out, and does not lock, the chunks before it.
         let rows = try query(
             """
             SELECT s.id, (SELECT count(*) FROM (SELECT FROM measurement m
-                           WHERE m.sensor_id = s.id AND m.boot_id IS NULL
-                             AND ($2::float8 IS NULL OR m."time" >= now() - make_interval(secs => $2::float8))
+                           WHERE m.sensor_id = s.id AND m.boot_id IS NULL AND m."time" >= TIMESTAMPTZ '\(since)'
                            LIMIT \(SensorAudit.rowsMax)) r) AS count
               FROM unnest($1::int[]) AS s(id)
              WHERE EXISTS (SELECT FROM latest l WHERE l.sensor_id = s.id)
-            """, [.integers(ids.map { Int64($0) }), .double(since.map { Double($0.components.seconds) })])
+            """, [.integers(ids.map { Int64($0) })])
         let pairs = rows.rows.compactMap { row in
             row.integer("id").flatMap { id in row.integer("count").map { (Int32(id), $0) } }
         }
         return Dictionary(pairs) { first, _ in first }
     }
 
+    /// Quarantined payloads that are looked at for all sensors of a transaction: each has its share of them.
+    private static let payloadsMax = 100_000
+    /// Quarantined payloads of a sensor that are looked at, the newest.
+    private static let payloadsOfASensorMax = 10_000
+
     /// What `LossAudit` needs to know of sensors.
-    fileprivate func facts(of ids: [Int32], payloadsMax: Int) throws -> [Int32: LossAudit.Facts] {
+    fileprivate func facts(of ids: [Int32]) throws -> [Int32: LossAudit.Facts] {
         if ids.isEmpty { return [:] }
         let sensors: SQLValue = .integers(ids.map { Int64($0) })
         let holes = try notedHoles()
@@ -165,7 +192,8 @@ extension Session {
                 LossAudit.Boot(
                     boot: boot, stored: row.stored(gaps.removeValue(forKey: key) ?? []), announced: row.announced))
         }
-        for (sensor, payload) in try quarantinedPayloads(sensors, countMax: payloadsMax) {
+        let share = min(Self.payloadsOfASensorMax, Self.payloadsMax / ids.count)
+        for (sensor, payload) in try quarantinedPayloads(sensors, countMax: share) {
             facts[sensor]?.quarantined.append(payload)
         }
         for sensor in facts.keys { facts[sensor]?.holes = holes }
@@ -211,12 +239,13 @@ extension Session {
     private func quarantinedPayloads(
         _ sensors: SQLValue, countMax: Int
     ) throws -> [(sensor: Int32, payload: LossAudit.Quarantined)] {
+        // The sum keeps the planner from looking for a sensor's payloads through the whole table from its end.
         let rows = try query(
             """
             SELECT s.sensor_id, q.* FROM sensor s CROSS JOIN LATERAL (
                 SELECT source, incarnation, stream_offset, boot_id, sequence, \(microseconds("at")) AS at_us
                   FROM quarantine WHERE serial = s.serial AND stream_offset IS NOT NULL
-                 ORDER BY quarantine_id DESC LIMIT $2) q
+                 ORDER BY quarantine_id + 0 DESC LIMIT $2) q
              WHERE s.sensor_id = ANY ($1::int[])
             """, [sensors, .integer(Int64(countMax))])
         return rows.rows.compactMap { row in

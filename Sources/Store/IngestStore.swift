@@ -266,28 +266,41 @@ extension StoreConnection {
 
     private static func writeGaps(_ changes: [LedgerBook.Change], _ session: borrowing Session) throws {
         let removed = changes.flatMap { change in change.gapsRemoved.map { (change.key, $0) } }
+        var removedAt: [LedgerBook.Key: [Int64: Timestamp]] = [:]
         if !removed.isEmpty {
-            try session.query(
+            let rows = try session.query(
                 """
                 DELETE FROM sequence_gap g USING unnest($1::int[], $2::bigint[], $3::bigint[]) AS r(s, b, f)
                 WHERE g.sensor_id = r.s AND g.boot_id = r.b AND g.first_sequence = r.f
+                RETURNING g.sensor_id, g.boot_id, g.first_sequence,
+                          (extract(epoch FROM g.noted_at) * 1000000)::bigint AS noted_us
                 """,
                 [
                     .integers(removed.map { Int64($0.0.sensor) }), .integers(removed.map(\.0.boot)),
                     .integers(removed.map(\.1.range.lowerBound)),
                 ])
+            for row in rows.rows {
+                guard let sensor = row.integer("sensor_id"), let boot = row.integer("boot_id"),
+                    let first = row.integer("first_sequence"), let noted = row.integer("noted_us")
+                else { continue }
+                removedAt[LedgerBook.Key(sensor: Int32(sensor), boot: boot), default: [:]][first] =
+                    Timestamp(unixNanoseconds: noted * 1000)
+            }
         }
         let added = changes.flatMap { change in change.gapsAdded.map { (change.key, $0) } }
         guard !added.isEmpty else { return }
         try session.query(
             """
-            INSERT INTO sequence_gap (sensor_id, boot_id, first_sequence, last_sequence, missing, cause)
-            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
+            INSERT INTO sequence_gap (sensor_id, boot_id, first_sequence, last_sequence, missing, cause, noted_at)
+            SELECT s, b, f, l, m, c, coalesce(at, now())
+              FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[],
+                          $7::timestamptz[]) AS u(s, b, f, l, m, c, at)
             """,
             [
                 .integers(added.map { Int64($0.0.sensor) }), .integers(added.map(\.0.boot)),
                 .integers(added.map(\.1.range.lowerBound)), .integers(added.map(\.1.range.upperBound)),
                 .integers(added.map(\.1.missing)), .texts(added.map(\.1.cause.rawValue)),
+                .times(changes.flatMap { $0.notedAt(removedAt[$0.key] ?? [:]) }),
             ])
     }
 

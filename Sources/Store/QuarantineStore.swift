@@ -74,6 +74,8 @@ public struct QuarantineBatch: Sendable {
 public enum QuarantineConflict: Error, Sendable, Equatable {
     /// Somebody else replayed or dropped one of them.
     case gone
+    /// Somebody else has it in hand.
+    case busy
 }
 
 extension StoreConnection {
@@ -156,6 +158,57 @@ extension StoreConnection {
         let deleted = try session.query(
             "DELETE FROM quarantine WHERE quarantine_id = ANY ($1::bigint[])", [.integers(ids)])
         guard deleted.affected == ids.count else { throw QuarantineConflict.gone }
+    }
+
+    /// Keeps a row of quarantine from other replays until `release(quarantined:)`, or until this connection ends.
+    /// - Throws: `QuarantineConflict` or `StoreError`.
+    public func claim(quarantined id: Int64) throws {
+        guard try query("SELECT pg_try_advisory_lock(\(Self.lock(id))) AS is_ours").first?.flag("is_ours") == true
+        else { throw QuarantineConflict.busy }
+        // Whoever had it in hand may have taken it out.
+        if try query("SELECT FROM quarantine WHERE quarantine_id = $1", [.integer(id)]).count == 0 {
+            release(quarantined: id)
+            throw QuarantineConflict.gone
+        }
+    }
+
+    /// Lets others replay a row again.
+    public func release(quarantined id: Int64) {
+        // Where the connection is lost, so is the lock.
+        _ = try? query("SELECT pg_advisory_unlock(\(Self.lock(id)))")
+    }
+
+    /// The session's advisory lock of a row: "iotq" in ASCII, and the row's number.
+    private static func lock(_ id: Int64) -> String {
+        "\(0x69_6F_74_71)::bigint << 32 | \(UInt32(truncatingIfNeeded: id))"
+    }
+
+    /// Whether the registry knows of a sensor by something that arrived at a time or later.
+    /// - Throws: `StoreError`.
+    public func isKnown(_ serial: SerialNumber, since time: Timestamp) throws -> Bool {
+        try query(
+            "SELECT FROM sensor WHERE serial = $1 AND last_seen >= $2", [.text(serial.text), .time(time)]
+        ).count > 0
+    }
+
+    /// Whether a sensor is known to be offline.
+    /// - Throws: `StoreError`.
+    public func isOffline(_ serial: SerialNumber) throws -> Bool {
+        try query("SELECT FROM sensor WHERE serial = $1 AND presence = 'offline'", [.text(serial.text)]).count > 0
+    }
+
+    /// Whether quarantine has a payload with the same key that arrived after this one.
+    /// - Throws: `StoreError`.
+    public func hasNewer(_ record: QuarantineRecord) throws -> Bool {
+        try query(
+            """
+            SELECT FROM quarantine WHERE serial = $1 AND routing_key = $2
+                AND (coalesce(received_at, at), quarantine_id) > ($3::timestamptz, $4::bigint) LIMIT 1
+            """,
+            [
+                .text(record.serial), .text(record.key), .time(record.received ?? record.at), .integer(record.id),
+            ]
+        ).count > 0
     }
 
     /// Deletes rows of quarantine; those that are gone already don't matter.

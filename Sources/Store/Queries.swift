@@ -335,7 +335,7 @@ extension Session {
         try query(
             """
             SELECT b.boot_id, b.frames, b.duplicates, b.next_sequence, \(microseconds("b.first_at")) AS first_us,
-                coalesce((SELECT sum(g.last_sequence - g.first_sequence + 1) FROM sequence_gap g
+                coalesce((SELECT sum(g.missing) FROM sequence_gap g
                     WHERE g.sensor_id = b.sensor_id AND g.boot_id = b.boot_id), 0)::bigint AS missing
             FROM sensor s JOIN sensor_boot b USING (sensor_id)
             WHERE s.serial = $1 ORDER BY b.boot_id DESC LIMIT $2

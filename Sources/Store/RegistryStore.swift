@@ -124,15 +124,25 @@ extension StoreConnection {
     }
 
     /// What it says of its boot, whether that is its newest or not; counts never go back.
+    ///
+    /// The earlier announcement is one that `LossAudit` may call due: it has to get older than `LossAudit.grace` even
+    /// if the sensor announces every second, so it is kept for three times that long. While the sensor makes no frames
+    /// it is kept for good: the older it is, the more certain.
     private static func recordBoot(_ heard: Heard<Announcement>, _ session: borrowing Session) throws {
         let announcement = heard.content
+        let grace = "INTERVAL '\(LossAudit.grace.components.seconds) seconds'"
+        let moves = """
+            b.earlier_at IS NULL OR b.next_sequence > b.earlier_next_sequence AND \
+            (b.announced_at <= EXCLUDED.announced_at - \(grace) OR b.earlier_at <= EXCLUDED.announced_at - 3 * \(grace))
+            """
         try session.query(
             """
             INSERT INTO boot_announcement AS b (sensor_id, boot_id, next_sequence, frames_dropped, state, first_at,
                                                 announced_at)
             SELECT sensor_id, $2, $3, $4, $5, $6::timestamptz, $6::timestamptz FROM sensor WHERE serial = $1
             ON CONFLICT (sensor_id, boot_id) DO UPDATE
-            SET earlier_next_sequence = b.next_sequence, earlier_at = b.announced_at,
+            SET earlier_next_sequence = CASE WHEN \(moves) THEN b.next_sequence ELSE b.earlier_next_sequence END,
+                earlier_at = CASE WHEN \(moves) THEN b.announced_at ELSE b.earlier_at END,
                 next_sequence = greatest(b.next_sequence, EXCLUDED.next_sequence),
                 frames_dropped = greatest(b.frames_dropped, EXCLUDED.frames_dropped), state = EXCLUDED.state,
                 announced_at = EXCLUDED.announced_at

@@ -2,7 +2,7 @@ public import Sensors
 
 /// Where rows that are read again from the streams go.
 public enum ReplayTarget: Sendable, Equatable {
-    /// Into a table like `measurement`; see `prepareReplay(into:)`.
+    /// Into a table like `measurement`; see `beginReplay(into:)`.
     case table(String)
     /// Each batch into a temporary table `replay` like `measurement`, and then through these statements, in one
     /// transaction.
@@ -20,10 +20,10 @@ extension StoreConnection {
     private static let replayTimeout: Duration = .seconds(600)
 
     /// Makes sure that there is an empty table of that name with the columns of `measurement`: a plain one is made
-    /// where there is none.
+    /// where there is none. Nobody else can replay into it until `endReplay(into:)`, or until this connection ends.
     /// - Parameter table: `name` or `schema.name`: small letters, digits and underscores, no digit first.
     /// - Throws: `ReplayTableUnfit` or `StoreError`.
-    public func prepareReplay(into table: String) throws {
+    public func beginReplay(into table: String) throws {
         guard let name = Self.quoted(table) else {
             throw ReplayTableUnfit(
                 description:
@@ -32,7 +32,11 @@ extension StoreConnection {
         }
         // Looked for first: who may write a table need not have the right to make one.
         if try query("SELECT FROM pg_class WHERE oid = to_regclass($1)", [.text(name)]).count == 0 {
-            try query("CREATE TABLE IF NOT EXISTS \(name) (LIKE measurement INCLUDING STORAGE INCLUDING COMMENTS)")
+            // One maker at a time: IF NOT EXISTS fails for the second of two at once.
+            try transaction(prelude: "SELECT pg_advisory_xact_lock(\(Self.replayLock))") { session in
+                try session.execute(
+                    "CREATE TABLE IF NOT EXISTS \(name) (LIKE measurement INCLUDING STORAGE INCLUDING COMMENTS)")
+            }
         }
         let facts = try query(
             """
@@ -51,10 +55,25 @@ extension StoreConnection {
         guard facts?.flag("is_table") == true, facts?.flag("has_columns") == true else {
             throw ReplayTableUnfit(description: "\(table) is there and not a table with the columns of measurement")
         }
+        guard try query("SELECT pg_try_advisory_lock(\(Self.lock(name))) AS is_ours").first?.flag("is_ours") == true
+        else { throw ReplayTableUnfit(description: "another replay is writing to \(table)") }
         guard try query("SELECT FROM \(name) LIMIT 1").count == 0 else {
+            endReplay(into: table)
             throw ReplayTableUnfit(description: "\(table) is not empty")
         }
     }
+
+    /// Lets others replay into a table again.
+    public func endReplay(into table: String) {
+        guard let name = Self.quoted(table) else { return }
+        // Where the connection is lost, so is the lock.
+        _ = try? query("SELECT pg_advisory_unlock(\(Self.lock(name)))")
+    }
+
+    /// The session's advisory lock of a table: "iotr" in ASCII, and the table's number.
+    private static func lock(_ name: String) -> String { "\(replayLock) | '\(name)'::regclass::oid::bigint" }
+
+    private static let replayLock = "\(0x69_6F_74_72)::bigint << 32"
 
     /// Writes rows in one transaction.
     /// - Throws: `StoreError`; also where the caller's statements fail.

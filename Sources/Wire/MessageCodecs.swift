@@ -67,11 +67,13 @@ public enum AnnouncementCodec {
                     number: number, name: text(channel.pointee.name, limit: 64),
                     quantity: text(channel.pointee.quantity, limit: 64), unit: text(channel.pointee.unit, limit: 64)))
         }
+        let nextSequence = try signed(unsafe message.next_sequence, "next_sequence")
+        guard nextSequence <= FrameLimits.framesMax else { throw Rejection(.invalidFrame, "next_sequence above 2^53") }
         return unsafe Announcement(
             boot: try signed(message.boot_id, "boot_id"), connection: try signed(message.connection, "connection"),
             kind: text(message.kind, limit: 64), firmware: text(message.firmware, limit: 64), state: state,
             rate: SampleRate(hertz: message.sample_rate_hz),
-            nextSequence: try signed(message.next_sequence, "next_sequence"),
+            nextSequence: nextSequence,
             framesDropped: try signed(message.frames_dropped, "frames_dropped"), channels: channels,
             at: timestamp(message.at_unix_ns), wantsTime: message.wants_time != 0)
     }

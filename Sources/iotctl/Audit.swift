@@ -24,7 +24,8 @@ struct Audit: AsyncParsableCommand {
 
             Causes: sensor restarted, dropped at source (it said so), broker retention,
             stream reset, quarantined, still late (or not known). Devices that don't
-            number their messages are shown as "not numbered": nobody knows.
+            number their messages are shown as "not numbered": nobody knows. Of those STORED
+            counts the rows of the last 24 h, or of --since.
             """)
 
     /// Ranges of a start that are printed for people, unless they ask for all.
@@ -58,7 +59,7 @@ struct Audit: AsyncParsableCommand {
             let asked = try await serials.isEmpty ? nil : store.require(serials)
             let audits = try await audit(store, asked)
             try output.show(record(audits)) { wide, style in text(audits, wide, style) }
-            let missing = audits.reduce(0) { $0 + $1.missing }
+            let missing = audits.saturatingSum(\.missing)
             if audits.isEmpty { Talk.sayOnTerminal("no sensors yet") }
             guard missing == 0 else {
                 let sensors = audits.count { $0.missing > 0 }
@@ -125,7 +126,7 @@ struct Audit: AsyncParsableCommand {
                 }
                 let rest = boot.losses.dropFirst(shown.count)
                 if rest.isEmpty { continue }
-                let frames = rest.reduce(0) { $0 + $1.missing }
+                let frames = rest.saturatingSum(\.missing)
                 rows.append([
                     Cell(audit.serial), Cell("\(boot.boot)"), Cell("\(rest.count) more"), Cell("\(frames)"),
                     "-o wide shows them",
@@ -141,18 +142,16 @@ struct Audit: AsyncParsableCommand {
 
     private func record(_ audits: [SensorAudit]) -> Value {
         let boots = audits.flatMap(\.boots)
-        let missing = audits.reduce(0) { $0 + $1.missing }
+        let missing = audits.saturatingSum(\.missing)
         let causes = LossCause.allCases.map { cause in
-            let frames = boots.reduce(0) { sum, boot in
-                boot.losses.reduce(sum) { $1.cause == cause ? $0 + $1.missing : $0 }
-            }
+            let frames = boots.lazy.flatMap(\.losses).filter { $0.cause == cause }.saturatingSum(\.missing)
             return Value.Field(name: cause.rawValue, value: .integer(frames))
         }
         return .record([
-            "complete": .flag(missing == 0), "published": .integer(boots.reduce(0) { $0 + $1.published }),
-            "stored": .integer(boots.reduce(0) { $0 + $1.stored }), "missing": .integer(missing),
-            "duplicates": .integer(boots.reduce(0) { $0 + $1.duplicates }),
-            "given_up": .integer(boots.reduce(0) { $0 + $1.givenUp }), "causes": .object(causes),
+            "complete": .flag(missing == 0), "published": .integer(boots.saturatingSum(\.published)),
+            "stored": .integer(boots.saturatingSum(\.stored)), "missing": .integer(missing),
+            "duplicates": .integer(boots.saturatingSum(\.duplicates)),
+            "given_up": .integer(boots.saturatingSum(\.givenUp)), "causes": .object(causes),
             "sensors": .list(audits.map(\.record)),
         ])
     }

@@ -22,8 +22,10 @@ struct QuarantineReplay: AsyncParsableCommand {
             no alarms.
 
             Announcements, answers, log lines and alarms are published again under their key; once
-            the broker has confirmed them their rows are deleted. Commands are not: a late one is
-            dangerous.
+            the broker has confirmed them their rows are deleted. Of two replays at once one does
+            it; after one that was killed in between, a log line may be written twice. Commands are
+            not published: a late one is dangerous. Nor are announcements of sensors that are
+            offline or were heard of since: they would be taken as said now.
 
             What had a mistyped key is replayed with --as-sensor, which says whose it is: as a
             frame, unless the key's last word is registry, acks or logs.

@@ -1,3 +1,4 @@
+import Pipelines
 import Sensors
 import Store
 import TestSupport
@@ -40,12 +41,13 @@ extension Integration {
 
         /// All pages.
         private func findCauses(_ system: TestSystem) async throws -> Int {
-            var (found, last): (Int, Int32?) = (0, 0)
-            while let after = last {
-                let page = try await system.store.findCauses(after: after)
-                (found, last) = (found + page.found, page.last)
+            var (found, last): (Int, Int32) = (0, 0)
+            while true {
+                let sensors = try await system.store.sensorsWithoutCauses(after: last)
+                guard let end = sensors.last else { return found }
+                found += try await system.store.findCauses(of: sensors)
+                last = end
             }
-            return found
         }
 
         @Test func placesSayWhichHoleAGapLiesOver() async throws {
@@ -71,6 +73,25 @@ extension Integration {
                     #expect(boot["stream"] == "measurements.0" && boot.integer("first_offset") == 0)
                     #expect(boot.integer("first_incarnation") == 1 && boot.integer("last_incarnation") == 2)
                     #expect(boot.integer("last_offset") == 0 && boot["last_at"] != nil)
+                }
+            }
+        }
+
+        /// `iotctl audit --since` goes by the time that a loss was noted, not by that of its last change.
+        @Test func aSplitGapIsNotNotedAnew() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    let key = try await key(system)
+                    try await partition.commit(key, sequences: [9])
+                    try await system.store.query("UPDATE sequence_gap SET noted_at = '2026-01-02T03:04:05.678901Z'")
+                    try await partition.commit(key, sequences: [4, 11])
+                    #expect(try await gaps(system) == ["0-3 4 late", "5-8 4 late", "10-10 1 late"])
+                    #expect(
+                        try await system.number(
+                            "SELECT count(*) FROM sequence_gap WHERE noted_at = '2026-01-02T03:04:05.678901Z'") == 2)
+                    #expect(
+                        try await system.number(
+                            "SELECT count(*) FROM sequence_gap WHERE noted_at > now() - INTERVAL '1 hour'") == 1)
                 }
             }
         }
@@ -118,6 +139,8 @@ extension Integration {
                     #expect(boot.integer("frames") == limit + 2)
                     let audits = try await system.store.audit(["a"])
                     #expect(audits.first?.boots.first?.givenUp == 2 && audits.first?.missing == limit)
+                    let boots = try await system.store.sensorDetail("a")?.boots
+                    #expect(boots?.map(\.missing) == [limit])
                 }
             }
         }
@@ -197,6 +220,56 @@ extension Integration {
                 try await announce(system, next: 3, after: 30)
                 #expect(
                     try await system.number("SELECT next_sequence FROM boot_announcement WHERE boot_id = 1") == 25)
+            }
+        }
+
+        /// Of a sensor that announces more often than every 10 s an announcement gets old enough all the same.
+        @Test func anEarlierAnnouncementIsKeptUntilItIsDue() async throws {
+            try await TestSystem.with { system in
+                try await Migrations.apply(to: system.store)
+                /// The earlier announcement: its second and its number.
+                func earlier() async throws -> [Int64?] {
+                    let row = try await system.store.query(
+                        """
+                        SELECT earlier_next_sequence AS next, extract(epoch FROM earlier_at - first_at)::bigint AS second
+                          FROM boot_announcement
+                        """
+                    ).first
+                    return [row?.integer("second"), row?.integer("next")]
+                }
+                for second in stride(from: Int64(0), through: 27, by: 3) {
+                    try await announce(system, next: second * 10, after: second)
+                }
+                #expect(try await earlier() == [0, 0])
+                try await announce(system, next: 300, after: 30)
+                #expect(try await earlier() == [27, 270])
+                // No more frames.
+                for second in stride(from: Int64(33), through: 99, by: 3) {
+                    try await announce(system, next: 300, after: second)
+                }
+                #expect(try await earlier() == [54, 300])
+                // Every 10 s: always the one before.
+                try await announce(system, next: 400, after: 110)
+                try await announce(system, next: 500, after: 120)
+                #expect(try await earlier() == [110, 400])
+            }
+        }
+
+        /// Old rows lie in chunks that a look must not lock, one and all.
+        @Test func rowsWithoutNumbersAreThoseOfADay() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    let sensor = try await key(system).sensor
+                    let rows = (0..<5).map { day in
+                        MeasurementRow.test(
+                            time: Timestamp.now.advanced(bySeconds: -86_400 * day - 60), sensor: sensor,
+                            samples: .value(1))
+                    }
+                    try await partition.commit(rows: rows)
+                    try await system.store.commit(latest: [LatestValue(rows[0])])
+                    #expect(try await system.store.audit().map(\.unnumberedRows) == [1])
+                    #expect(try await system.store.audit(since: .seconds(3 * 86_400)).map(\.unnumberedRows) == [3])
+                }
             }
         }
 

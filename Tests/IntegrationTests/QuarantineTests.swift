@@ -216,6 +216,96 @@ extension Integration {
             }
         }
 
+        /// Both have read the row before one of them has taken it out.
+        @Test func twoReplaysAtOncePublishOnce() async throws {
+            try await TestSystem.with { system in
+                try await Migrations.apply(to: system.store)
+                try await system.withBroker { broker in
+                    try await broker.declare(.sensorStreaming(partitions: 1))
+                    let count = 20
+                    try await system.store.quarantine(
+                        try (0..<count).map { number in
+                            let line = LogLine(at: received, level: .info, text: "\(number)", boot: 1)
+                            return try payload(
+                                LogLineCodec.encode(line), key: "sensor_a.logs", reason: .deadLetter,
+                                source: "dead_letters")
+                        })
+                    let rows = try await records(system)
+                    let outcomes = try await withThrowingTaskGroup(of: [Outcome].self) { group in
+                        for number in 0..<3 {
+                            let store = try system.anotherStore("\(number)")
+                            let replay = try replay(system, over: store)
+                            group.addTask {
+                                let outcomes = try await replay.replay(rows)
+                                await store.close()
+                                return outcomes
+                            }
+                        }
+                        return try await group.reduce(into: []) { $0 += $1 }
+                    }
+                    #expect(outcomes.count { $0 == .published(key: "sensor_a.logs") } == count)
+                    #expect(try await records(system) == [])
+                    let consumer = try await broker.consume(ConsumerOptions(queue: "logs", prefetch: 100))
+                    #expect(try await broker.receive(count, consumer).count == count)
+                    #expect(try await broker.nextBatch(consumer, upTo: 1, timeout: .milliseconds(200)).isEmpty)
+                    // One that another has in hand stays.
+                    try await system.store.quarantine([
+                        try payload(rowsBody, key: "sensor_a.logs", reason: .deadLetter, source: "dead_letters")
+                    ])
+                    let row = try #require(try await records(system).first)
+                    let other = try system.anotherStore()
+                    try await other.claim(quarantined: row.id)
+                    #expect(try await replay(system).replay([row]) == [.kept("another replay has it in hand")])
+                    await other.release(quarantined: row.id)
+                    await other.close()
+                    #expect(try await replay(system).replay([row]) == [.published(key: "sensor_a.logs")])
+                }
+            }
+        }
+
+        private var rowsBody: [UInt8] {
+            LogLineCodec.encode(LogLine(at: received, level: .info, text: "hello", boot: 1))
+        }
+
+        /// As published again it would be the newest that is known of the sensor.
+        @Test func anOldAnnouncementStays() async throws {
+            try await TestSystem.with { system in
+                try await Migrations.apply(to: system.store)
+                try await system.withBroker { broker in
+                    try await broker.declare(.sensorStreaming(partitions: 1))
+                    var said = Announcement(
+                        boot: 7, connection: 1, kind: "climate", firmware: "1", state: .awake, rate: nil,
+                        nextSequence: 3, framesDropped: 0, channels: [], at: nil)
+                    let announcement = try payload(
+                        AnnouncementCodec.encode(said), key: "sensor_a.registry", reason: .deadLetter,
+                        source: "dead_letters")
+                    try await system.store.quarantine([announcement, announcement])
+                    let both = try await records(system)
+                    let rows = [both[1]]
+                    func hear(_ state: Announcement.State, after seconds: Int64) async throws {
+                        said.state = state
+                        said.nextSequence = 9
+                        let heard = Heard(
+                            serial: try serial("a"), received: received.advanced(bySeconds: seconds), content: said)
+                        try await system.store.record([.announcement(heard)])
+                    }
+                    try await hear(.awake, after: 60)
+                    let since = "the sensor was heard of since; as of now it would take its state back"
+                    #expect(try await replay(system, dryRun: true).replay(rows) == [.kept(since)])
+                    #expect(try await replay(system).replay(rows) == [.kept(since)])
+                    try await system.store.query("UPDATE sensor SET last_seen = last_seen - INTERVAL '1 hour'")
+                    try await hear(.lost, after: 60)
+                    let offline = "the sensor is offline; as of now it would show it online"
+                    #expect(try await replay(system).replay(rows) == [.kept(offline)])
+                    try await system.store.query("UPDATE sensor SET presence = 'online'")
+                    let newer = "a newer announcement of the sensor is in quarantine; as of now it would come after it"
+                    #expect(
+                        try await replay(system).replay(both) == [.kept(newer), .published(key: "sensor_a.registry")])
+                    #expect(try await records(system) == [both[0]])
+                }
+            }
+        }
+
         private typealias Outcome = ReplayQuarantine.Outcome
     }
 }

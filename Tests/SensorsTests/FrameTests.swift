@@ -103,13 +103,14 @@ import Testing
         #expect(rejection(frame)?.reason == .invalidFrame)
     }
 
-    /// The ledger notes `sequence + 1`.
-    @Test func theLastSequenceHasASuccessor() {
+    @Test func sequencesAreBelowTheirLimit() {
         var frame = frame()
-        frame.position = FramePosition(boot: .max, sequence: .max - 1)
+        frame.position = FramePosition(boot: .max, sequence: (1 << 53) - 1)
         #expect(rejection(frame) == nil)
-        frame.position = FramePosition(boot: 1, sequence: .max)
-        #expect(rejection(frame)?.reason == .invalidFrame)
+        for sequence in [1 << 53, Int64.max - 1, .max] {
+            frame.position = FramePosition(boot: 1, sequence: sequence)
+            #expect(rejection(frame) == Rejection(.invalidFrame, "sequence not below 2^53"))
+        }
     }
 
     @Test(arguments: [

@@ -1,5 +1,6 @@
-import Sensors
 import Testing
+
+@testable import Sensors
 
 @Suite struct LedgerBookTests {
     private let key = LedgerBook.Key(sensor: 1, boot: 10)
@@ -32,6 +33,20 @@ import Testing
         #expect(book.note(key, 2) == .late)
         let next = try #require(book.changes.first)
         #expect(next.version == 1 && next.gapsAdded.isEmpty && next.gapsRemoved == [SequenceGap(2...2)])
+    }
+
+    /// What is left of a hole, or is joined of several, is known since the first of them was.
+    @Test func holesKeepTheTimeThatTheyWereNoted() throws {
+        let times = (0..<4).map { Timestamp(unixMilliseconds: 1_763_728_440_000 + $0) }
+        var change = LedgerBook.Change(key: key, version: 1, ledger: SequenceLedger())
+        change.gapsRemoved = [SequenceGap(0...9), SequenceGap(20...20), SequenceGap(30...39)]
+        change.gapsAdded = [SequenceGap(0...20, missing: 11), SequenceGap(30...31), SequenceGap(33...39)]
+        change.gapsAdded.append(SequenceGap(50...51))
+        #expect(
+            change.notedAt([0: times[2], 20: times[1], 30: times[3]]) == [times[1], times[3], times[3], nil])
+        #expect(change.notedAt([:]) == [nil, nil, nil, nil])
+        change.gapsRemoved = []
+        #expect(change.notedAt([0: times[0]]) == [nil, nil, nil, nil])
     }
 
     @Test func whatIsRolledBackComesAgain() throws {

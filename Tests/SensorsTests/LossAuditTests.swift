@@ -72,6 +72,23 @@ import Testing
         #expect(LossAudit.findings(facts(boot)).isEmpty)
     }
 
+    /// Nobody makes so many frames, but a sensor may say so, or have said so to an earlier release.
+    @Test func whateverASensorSaysTheSumsDontTrap() {
+        let most = Int64.max
+        var all = facts()
+        all.boots = [
+            LossAudit.Boot(boot: 1, announced: announced(most - 1)),
+            LossAudit.Boot(boot: 2, announced: announced(most - 1)),
+            stored(3, next: most - 1, [SequenceGap(0...(most - 3))]),
+        ]
+        let results = LossAudit.audit(all)
+        #expect(results.map(\.missing) == [most - 1, most - 1, most - 2])
+        #expect(results.saturatingSum(\.missing) == most)
+        #expect(results.saturatingSum(\.published) == most)
+        #expect(results.prefix(1).saturatingSum(\.missing) == most - 1)
+        #expect(results.prefix(0).saturatingSum(\.missing) == 0)
+    }
+
     @Test func aStartOfWhichNothingCameIsMissingAltogether() {
         #expect(losses(facts(LossAudit.Boot(boot: 1, announced: announced(5)))) == [[SequenceGap(0...4)]])
         #expect(losses(facts(LossAudit.Boot(boot: 1, announced: announced(0)))) == [[]])

@@ -132,6 +132,7 @@ import Testing
             (Raw.frame(boot: 1 << 63, [Raw.value(channel: 0)]), "invalid_frame: boot_id above 2^63 - 1"),
             (Raw.frame(boot: .max, [Raw.value(channel: 0)]), "invalid_frame: boot_id above 2^63 - 1"),
             (Raw.frame(sequence: 1 << 63, [Raw.value(channel: 0)]), "invalid_frame: sequence above 2^63 - 1"),
+            (Raw.frame(sequence: 1 << 53, [Raw.value(channel: 0)]), "invalid_frame: sequence not below 2^53"),
             (Raw.frame([Raw.value(channel: 40_000)]), "invalid_frame: channel 40000, at most 32767"),
             (Raw.frame([Raw.value(channel: 1), Raw.value(channel: 1)]), "invalid_frame: channel number(1) twice"),
             (Raw.frame([Raw.number(1, 0)]), "invalid_frame: a block without samples"),

@@ -51,7 +51,8 @@ import Testing
                 Block(channel: .number(Int16($0)), samples: .floats($1))
             })
         let counts = Frame(
-            position: FramePosition(boot: 1, sequence: .max - 1), start: Timestamp(unixNanoseconds: -1),
+            position: FramePosition(boot: 1, sequence: FrameLimits.framesMax - 1),
+            start: Timestamp(unixNanoseconds: -1),
             rate: SampleRate(hertz: 1.0 / 60),
             blocks: [
                 Block(

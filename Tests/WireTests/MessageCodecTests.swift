@@ -67,6 +67,10 @@ import Testing
             (Raw.number(1, 1) + Raw.number(6, 9), "invalid_frame: an announcement without a state"),
             (Raw.number(1, 1) + Raw.number(6, 1) + Raw.fixed(2, .max), "invalid_frame: boot_id above 2^63 - 1"),
             (
+                Raw.number(1, 1) + Raw.number(6, 1) + Raw.number(8, (1 << 53) + 1),
+                "invalid_frame: next_sequence above 2^53"
+            ),
+            (
                 Raw.number(1, 1) + Raw.number(6, 1) + Raw.bytes(10, Raw.number(1, 32_768)),
                 "invalid_frame: channel 32768, at most 32767"
             ),

@@ -34,6 +34,9 @@ struct Seeded: RandomNumberGenerator {
         .random(in: 0...(.max - 1), using: &self) >> Int64.random(in: 0...62, using: &self)
     }
 
+    /// What numbers frames.
+    mutating func frameCount() -> Int64 { number() >> 10 }
+
     mutating func frame() -> Frame {
         let count = Int.random(in: 1...40, using: &self)
         let channels = Set(
@@ -42,7 +45,7 @@ struct Seeded: RandomNumberGenerator {
             Block(channel: .number($0), samples: samples(Int.random(in: 1...count, using: &self)))
         }
         var frame = Frame(
-            position: FramePosition(boot: max(1, number()), sequence: number()), start: time(),
+            position: FramePosition(boot: max(1, number()), sequence: frameCount()), start: time(),
             rate: SampleRate(hertz: .random(in: 1...1e6, using: &self)), blocks: blocks)
         if Bool.random(using: &self) {
             frame.place = Place(
@@ -68,7 +71,7 @@ struct Seeded: RandomNumberGenerator {
             boot: number(), connection: number(), kind: text(16), firmware: text(16),
             state: Announcement.State.allCases.randomElement(using: &self) ?? .lost,
             rate: Bool.random(using: &self) ? SampleRate(hertz: .random(in: 1e-3...1e6, using: &self)) : nil,
-            nextSequence: number(), framesDropped: number(),
+            nextSequence: frameCount(), framesDropped: number(),
             channels: (0..<Int.random(in: 0...64, using: &self)).map {
                 Announcement.Channel(number: Int16($0 * 500), name: text(16), quantity: text(16), unit: text(16))
             },

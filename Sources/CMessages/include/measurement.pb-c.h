@@ -44,7 +44,7 @@ struct  Iot__Frame
    */
   uint64_t boot_id;
   /*
-   * 0, 1, 2 … for each Frame of one boot.
+   * 0, 1, 2 … for each Frame of one boot, below 2^53.
    */
   uint64_t sequence;
   /*

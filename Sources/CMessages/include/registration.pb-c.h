@@ -73,7 +73,7 @@ struct  Iot__Announcement
    */
   double sample_rate_hz;
   /*
-   * The sequence that the next Frame of this boot will carry, so that loss at the tail can be known.
+   * The sequence that the next Frame of this boot will carry, so that loss at the tail can be known; at most 2^53.
    */
   uint64_t next_sequence;
   /*

@@ -68,7 +68,7 @@ def cases(known):
         block.floats.samples.extend(samples)
     yield "floats", "Frame", floats.SerializeToString()
 
-    counts = frame(schema=1, boot_id=1, sequence=2**63 - 2, start_unix_ns=-1, sample_rate_hz=1 / 60)
+    counts = frame(schema=1, boot_id=1, sequence=2**53 - 1, start_unix_ns=-1, sample_rate_hz=1 / 60)
     block = counts.blocks.add(channel=32767)
     block.counts.counts = struct.pack("<5h", 0, 1, -1, 32767, -32768)
     block.counts.scale, block.counts.offset = -0.001, 20.5
