@@ -224,8 +224,8 @@ public struct Outbox: Sendable {
     /// A message that one more disconnect would give up leaves alone: so only the one for which the broker disconnects is
     /// given up, not those that happened to be under way with it.
     private mutating func nextToTake(_ lane: Int) -> MessageStore.Slot? {
-        guard lanes[lane].isOpen, !lanes[lane].isPaused, !lanes[lane].isProbing, lanes[lane].inFlight < limits.windowMax,
-            let slot = store.advance(&lanes[lane].messages, as: .lane)
+        guard lanes[lane].isOpen, !lanes[lane].isPaused, !lanes[lane].isProbing,
+            lanes[lane].inFlight < limits.windowMax, let slot = store.advance(&lanes[lane].messages, as: .lane)
         else { return nil }
         return isSuspect(slot) && lanes[lane].inFlight > 0 ? nil : slot
     }

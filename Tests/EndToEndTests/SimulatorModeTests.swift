@@ -56,7 +56,10 @@ extension EndToEnd {
                         """)
                 let simulator = try system.start(
                     "sensor-simulator",
-                    ["--kind", "vibration:200x3", "--frames", "60", "--transport", transport, "--serial-prefix", "early"])
+                    [
+                        "--kind", "vibration:200x3", "--frames", "60", "--transport", transport,
+                        "--serial-prefix", "early",
+                    ])
                 try await eventually("messages come back") {
                     try simulator.expectRunning()
                     let made = try await simulator.metric("iot_simulator_frames_made")
