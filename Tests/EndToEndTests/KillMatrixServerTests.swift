@@ -60,7 +60,8 @@ extension EndToEnd.KillMatrix {
                 let amqpReturns = try await amqp.metric("iot_simulator_returned_total")
                 try await arena.expectOnce("\(prefix)-m", mqtt)
                 try await arena.expectOnce("\(prefix)-a", amqp)
-                return "flows again after \(took.inSeconds), came back \(Int(mqttReturns)) MQTT \(Int(amqpReturns)) AMQP"
+                return "flows again after \(took.inSeconds), "
+                    + "sent again \(Int(mqttReturns)) MQTT, \(Int(amqpReturns)) AMQP"
             }
             if !passed {
                 print(arena.logs)
