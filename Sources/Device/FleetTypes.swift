@@ -113,6 +113,9 @@ public enum FleetEvent: Sendable, Equatable {
     case disconnected(client: Int, reason: String)
     /// The broker has the message with that token.
     case confirmed(client: Int, token: UInt64)
+    /// The broker answered that the message with that token is in no queue, or that it does not take it: send it again
+    /// after a while. `reason` is one line for people.
+    case returned(client: Int, token: UInt64, reason: String)
     /// The broker does not allow a subscription.
     case subscriptionRefused(client: Int, topic: String)
     /// A message for one of the client's subscriptions. One of an older session may come before `connected`.

@@ -103,7 +103,7 @@ public actor MQTTFleet {
     // MARK: messages
 
     /// Hands messages to their clients, in order; gives those that were not sent, with the reason. For each of the others a
-    /// `confirmed` follows, or a `disconnected` of its client.
+    /// `confirmed` or `returned` follows, or a `disconnected` of its client.
     public func publish(_ batch: [Outgoing]) -> [Refusal] {
         var refusals: [Refusal] = []
         for message in batch {
@@ -142,7 +142,7 @@ public actor MQTTFleet {
 
     private func send(_ message: Outgoing) -> Refusal.Cause? {
         let client = message.client
-        let overhead = 9 + message.topic.utf8.count  // header, length of the topic, message id
+        let overhead = 10 + message.topic.utf8.count  // header, length of the topic, message id, no properties
         guard message.payload.count + overhead <= FleetLimits.packetBytesMax else { return .tooLarge }
         guard MosquittoHandle.isTopic(message.topic) else { return .badTopic }
         guard phase == .open, clients[client].isOnline, clients[client].connection == message.connection,
@@ -225,6 +225,11 @@ public actor MQTTFleet {
                 guard let token = clients[client].inFlight.removeValue(forKey: id) else { continue }
                 inFlight -= 1
                 note(.confirmed(client: client, token: token))
+            case .returned(let id, let reason):
+                guard let token = clients[client].inFlight.removeValue(forKey: id) else { continue }
+                inFlight -= 1
+                note(.returned(client: client, token: token, reason: reason))
+            case .dismissed(let reason): throw HandleError("the broker closed the connection: \(reason)")
             case .message(let topic, let payload):
                 eventBytes += payload.count
                 note(.message(client: client, topic: topic, payload: payload))

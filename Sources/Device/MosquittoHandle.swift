@@ -11,6 +11,10 @@ enum HandleEvent {
     case subscribed(id: Int32, isGranted: Bool)
     /// The broker has the message with that id.
     case confirmed(id: Int32)
+    /// The broker did not take the message with that id: one line for people.
+    case returned(id: Int32, reason: String)
+    /// The broker ends the connection: one line for people.
+    case dismissed(String)
     /// A message for a subscription.
     case message(topic: String, payload: [UInt8])
 }
@@ -48,6 +52,8 @@ extension mosq_err_t {
 /// One connection of libmosquitto, from the CONNECT to its end; the next one gets a handle of its own, so that the library
 /// has nothing in flight that the caller does not know.
 ///
+/// It speaks MQTT 5: in 3.1.1 a PUBACK can't say that the message reached no queue (docs/decisions/0007, no. 11).
+///
 /// Lives on the fleet's thread. The callbacks run within `read` and `write` and only note what came, for `takeEvents`.
 @safe final class MosquittoHandle {
     private enum Library {
@@ -67,10 +73,12 @@ extension mosq_err_t {
         unsafe self.client = client
         unsafe mosquitto_user_data_set(client, Unmanaged.passUnretained(self).toOpaque())
         try check(unsafe mosquitto_username_pw_set(client, configuration.user, configuration.password))
+        try check(unsafe mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5))
         try check(unsafe mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1))
         let window = Int32(max(1, min(inFlightMax, 65_535)))
         try check(unsafe mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, window))
         if let will = configuration.will { try setWill(will) }
+        try askForSession()
         setCallbacks()
     }
 
@@ -139,6 +147,19 @@ extension mosq_err_t {
         try check(status)
     }
 
+    /// Asks that the session outlives the connection, for as long as the broker allows: in MQTT 5 it ends otherwise.
+    ///
+    /// The library has no asynchronous connect with properties. But `mosquitto_connect_bind_v5` keeps them for this and
+    /// later connects before it looks at the port, and port -1 connects nowhere.
+    private func askForSession() throws(HandleError) {
+        var properties: OpaquePointer?
+        defer { unsafe mosquitto_property_free_all(&properties) }
+        let expiry = Int32(MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue)
+        try check(unsafe mosquitto_property_add_int32(&properties, expiry, .max))
+        let status = unsafe mosquitto_connect_bind_v5(client, "", -1, 60, nil, properties)
+        guard status == MOSQ_ERR_INVAL.signed else { throw HandleError(status: status) }
+    }
+
     private func check(_ status: Int32) throws(HandleError) {
         guard status == MOSQ_ERR_SUCCESS.signed else { throw HandleError(status: status) }
     }
@@ -147,7 +168,14 @@ extension mosq_err_t {
         unsafe mosquitto_connect_callback_set(client) { _, context, code in
             unsafe append(context, code == 0 ? .accepted : .refused(refusal(code: code)))
         }
-        unsafe mosquitto_publish_callback_set(client) { _, context, id in unsafe append(context, .confirmed(id: id)) }
+        unsafe mosquitto_publish_v5_callback_set(client) { _, context, id, code, _ in
+            unsafe append(
+                context, code == 0 ? .confirmed(id: id) : .returned(id: id, reason: reasonText(code: code)))
+        }
+        unsafe mosquitto_disconnect_v5_callback_set(client) { _, context, code, _ in
+            // What is smaller is the library's own: an error that `read` and `write` give too, or our good-bye.
+            if code >= 0x80 { unsafe append(context, .dismissed(reasonText(code: code))) }
+        }
         unsafe mosquitto_subscribe_callback_set(client) { _, context, id, count, granted in
             let isGranted = unsafe count > 0 && (granted.map { unsafe $0[0] } ?? 128) < 128
             unsafe append(context, .subscribed(id: id, isGranted: isGranted))
@@ -168,14 +196,20 @@ private func append(_ context: UnsafeMutableRawPointer?, _ event: HandleEvent) {
     unsafe Unmanaged<MosquittoHandle>.fromOpaque(context).takeUnretainedValue().note(event)
 }
 
-/// What the return code of a CONNACK means (MQTT 3.1.1, table 3.1).
+/// What the reason code of a CONNACK means (MQTT 5, table 3-1).
 private func refusal(code: Int32) -> String {
     switch code {
-    case 1: "protocol version not supported"
-    case 2: "client id not allowed"
-    case 3: "the broker is not available"
-    case 4: "bad user name or password"
-    case 5: "not authorised (bad user name or password, or no permission)"
-    default: "code \(code)"
+    case 0x84: "protocol version not supported"
+    case 0x85: "client id not allowed"
+    case 0x86: "bad user name or password"
+    case 0x87: "not authorised (bad user name or password, or no permission)"
+    case 0x88: "the broker is not available"
+    default: reasonText(code: code)
     }
+}
+
+/// What the library calls a reason code (MQTT 5, 2.4), and the code.
+private func reasonText(code: Int32) -> String {
+    let text = unsafe mosquitto_reason_string(code).map { unsafe String(cString: $0) } ?? "reason"
+    return "\(text) (\(code))"
 }

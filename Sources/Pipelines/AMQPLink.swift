@@ -213,8 +213,9 @@ actor AMQPLane {
             zip(tokens, outcomes).map { token, outcome in
                 switch outcome {
                 case .confirmed: .confirmed(token: token)
-                case .refused: .returned(token: token)
-                case .unroutable, .tooLarge: .refused(token: token)
+                case .refused: .notTaken(token: token, reason: "refused")
+                case .unroutable: .notTaken(token: token, reason: "no queue")
+                case .tooLarge: .refused(token: token)
                 }
             })
     }

@@ -67,6 +67,7 @@ actor MQTTLink: SensorLink {
             return .connected(lane: client)
         case .disconnected(let client, let reason): return .disconnected(lane: client, reason: reason)
         case .confirmed(_, let token): return .confirmed(token: token)
+        case .returned(_, let token, let reason): return .notTaken(token: token, reason: reason)
         case .subscriptionRefused(let client, let topic):
             logger.warning("\(serials[client]): the broker refuses the subscription \(topic)")
             return nil

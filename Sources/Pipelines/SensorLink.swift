@@ -33,6 +33,8 @@ enum LinkEvent: Sendable {
     case confirmed(token: UInt64)
     /// It was not sent: send it again.
     case returned(token: UInt64)
+    /// The broker has no place for it now: send it again after a pause.
+    case notTaken(token: UInt64, reason: String)
     /// It can never be sent.
     case refused(token: UInt64)
     /// Somebody gives a command.

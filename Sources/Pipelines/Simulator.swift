@@ -32,6 +32,10 @@ actor Simulator {
     /// Nanoseconds between the announcements of a gateway's sensors, one after the other: 500 a second, which the registry
     /// takes easily. Up to 5,000 sensors announce themselves every 10 s like others, 100,000 every 200 s.
     private static let gatewayAnnouncementSpacing: Int64 = 2_000_000
+    /// How long a connection's messages wait when the broker had no place for one of them.
+    private static let pause: Duration = .milliseconds(200)
+    /// Without such messages for this long, the next one is a new trouble.
+    private static let pauseTroubleEnds: Duration = .seconds(5)
     /// How often the figures are brought up to date: adding them up visits every sensor.
     private static let figuresInterval: Duration = .seconds(1)
     /// How long the end may wait for confirms: in the ordinary course, and after SIGTERM.
@@ -51,6 +55,8 @@ actor Simulator {
     private var due = DueQueue()
     private var online = Set<Int>()
     private var lastTrouble = ""
+    private var pauses: [(lane: Int, end: ContinuousClock.Instant)] = []
+    private var lastNotTaken: ContinuousClock.Instant?
     /// One for each sensor; none if nothing is to be done to frames.
     private var injectors: [FaultInjector] = []
     /// How far the sensors' clocks are ahead of this machine's.
@@ -215,6 +221,7 @@ actor Simulator {
         guard !isPumping else { return }
         isPumping = true
         defer { isPumping = false }
+        endPauses()
         while true {
             let taken = outbox.take(atMost: Self.sendMax)
             if taken.isEmpty { break }
@@ -266,9 +273,29 @@ actor Simulator {
         case .confirmed(let token):
             if let message = outbox.confirm(Outbox.Token(bits: token)) { reports[message.sensor].confirmed(message) }
         case .returned(let token): outbox.returned(Outbox.Token(bits: token))
+        case .notTaken(let token, let reason): notTaken(Outbox.Token(bits: token), reason)
         case .refused(let token): outbox.giveUp(Outbox.Token(bits: token))
         case .command(let sensor, let payload): obey(sensor, payload)
         }
+    }
+
+    /// Keeps a message that the broker answered but did not take, and gives the broker a rest.
+    private func notTaken(_ token: Outbox.Token, _ reason: String) {
+        context.metrics.count(
+            "iot_simulator_returned_total", "Messages that the broker had no place for; they are sent again.")
+        let now = ContinuousClock.now
+        if lastNotTaken.map({ now - $0 > Self.pauseTroubleEnds }) ?? true {
+            context.logger.warning("the broker has no place for messages: \(reason); sending them again")
+        }
+        lastNotTaken = now
+        if let lane = outbox.pause(by: token) { pauses.append((lane, now + Self.pause)) }
+    }
+
+    private func endPauses() {
+        let now = ContinuousClock.now
+        let ended = pauses.prefix { $0.end <= now }
+        for pause in ended { outbox.resume(lane: pause.lane) }
+        pauses.removeFirst(ended.count)
     }
 
     private func connected(_ lane: Int) {

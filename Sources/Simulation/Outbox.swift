@@ -123,6 +123,7 @@ public struct Outbox: Sendable {
         var messages = MessageList()
         var inFlight = 0
         var isOpen = false
+        var isPaused = false
         var isQueued = false
         /// A suspect is under way, alone.
         var isProbing = false
@@ -223,8 +224,8 @@ public struct Outbox: Sendable {
     /// A message that one more disconnect would give up leaves alone: so only the one for which the broker disconnects is
     /// given up, not those that happened to be under way with it.
     private mutating func nextToTake(_ lane: Int) -> MessageStore.Slot? {
-        guard lanes[lane].isOpen, !lanes[lane].isProbing, lanes[lane].inFlight < limits.windowMax,
-            let slot = store.advance(&lanes[lane].messages, as: .lane)
+        guard lanes[lane].isOpen, !lanes[lane].isPaused, !lanes[lane].isProbing,
+            lanes[lane].inFlight < limits.windowMax, let slot = store.advance(&lanes[lane].messages, as: .lane)
         else { return nil }
         return isSuspect(slot) && lanes[lane].inFlight > 0 ? nil : slot
     }
@@ -248,6 +249,24 @@ public struct Outbox: Sendable {
         guard let slot = store.slot(of: token), store.isInFlight(slot) else { return }
         makeIdle(slot)
         queueIfReady(store.message(at: slot).lane)
+    }
+
+    /// The broker had no place for the message: it waits again, in its old place, and nothing of its lane is taken before
+    /// `resume`.
+    /// - Returns: the lane; nil if it was paused before, or the token names none that is under way.
+    public mutating func pause(by token: Token) -> Int? {
+        guard let slot = store.slot(of: token), store.isInFlight(slot) else { return nil }
+        makeIdle(slot)
+        let lane = store.message(at: slot).lane
+        guard !lanes[lane].isPaused else { return nil }
+        lanes[lane].isPaused = true
+        return lane
+    }
+
+    /// A paused lane's messages may be taken again, if its connection stands.
+    public mutating func resume(lane: Int) {
+        lanes[lane].isPaused = false
+        queueIfReady(lane)
     }
 
     /// The message can never be sent (it is too large): it is counted as given up.

@@ -59,8 +59,9 @@ import Testing
         let seen = broker.seen
         #expect(seen.goodByes == 1 && seen.publishes.count == 3)
         let connect = try #require(seen.connects.first)
-        #expect(connect.starts(with: [0, 4] + Array("MQTT".utf8) + [4]))
+        #expect(connect.starts(with: [0, 4] + Array("MQTT".utf8) + [5]))
         #expect(connect[7] == 0b1100_1100, "user, password, will at QoS 1 not retained, no clean session")
+        #expect(connect[11..<16] == [17, 255, 255, 255, 255], "the session is kept for as long as the broker allows")
     }
 
     @Test func messagesComeIn() async throws {
@@ -73,7 +74,10 @@ import Testing
     }
 
     @Test func refusalsAreExplainedWithoutThePassword() async throws {
-        for (code, text) in [(UInt8(4), "bad user name or password"), (5, "not authorised"), (3, "not available")] {
+        for (code, text) in [
+            (UInt8(0x84), "protocol version"), (0x85, "client id"), (0x86, "bad user name or password"),
+            (0x87, "not authorised"), (0x88, "not available"), (0x97, "Quota exceeded (151)"),
+        ] {
             let broker = try ScriptedBroker(.init(connack: code))
             let fleet = fleet(broker)
             _ = await fleet.add([client()])
@@ -120,7 +124,7 @@ import Testing
     }
 
     @Test func aLostConnectionIsForgottenAndAnotherOneMade() async throws {
-        let broker = try ScriptedBroker(.init(confirms: false, forbidden: "sensor_other/data"))
+        let broker = try ScriptedBroker(.init(puback: nil, forbidden: "sensor_other/data"))
         let fleet = fleet(broker)
         _ = await fleet.add([client()])
         let first = try await connection(fleet)
@@ -141,6 +145,42 @@ import Testing
         #expect(await fleet.publish([outgoing(4, connection: second)]).isEmpty)
         #expect(await self.events(fleet) { _ in true } == [.confirmed(client: 0, token: 4)])
         #expect(broker.seen.publishes.map(\.isDuplicate) == [false, false, false], "the library repeats nothing")
+        _ = await fleet.close()
+    }
+
+    @Test func whatTheBrokerHasNoPlaceForIsNotConfirmed() async throws {
+        let broker = try ScriptedBroker()
+        let fleet = fleet(broker)
+        _ = await fleet.add([client()])
+        let connection = try await connection(fleet)
+        for (code, reason) in [
+            (UInt8(0x10), "No matching subscribers (16)"), (0x83, "Implementation specific error (131)"),
+            (0x97, "Quota exceeded (151)"),
+        ] {
+            broker.change(.init(puback: code))
+            #expect(await fleet.publish([outgoing(7, connection: connection)]).isEmpty)
+            #expect(await events(fleet) { _ in true } == [.returned(client: 0, token: 7, reason: reason)])
+        }
+        #expect(await fleet.counts.inFlight == 0)
+        broker.change(.init())
+        #expect(await fleet.publish([outgoing(7, connection: connection)]).isEmpty, "still connected")
+        #expect(await events(fleet) { _ in true } == [.confirmed(client: 0, token: 7)])
+        #expect(broker.seen.publishes.count == 4, "the library repeats nothing")
+        #expect(await fleet.close() == 0)
+    }
+
+    @Test func theBrokersReasonForADisconnectIsTold() async throws {
+        let broker = try ScriptedBroker(.init(forbidden: "sensor_other/data", farewell: 0x8B))
+        let fleet = fleet(broker)
+        _ = await fleet.add([client()])
+        let first = try await connection(fleet)
+        _ = await fleet.publish([outgoing(1, connection: first, topic: "sensor_other/data")])
+        let events = await events(fleet) { if case .connected = $0 { true } else { false } }
+        guard case .disconnected(0, let reason) = events[0] else {
+            Issue.record("\(events)")
+            return
+        }
+        #expect(reason.hasSuffix("the broker closed the connection: Server shutting down (139)"), "\(reason)")
         _ = await fleet.close()
     }
 
@@ -172,7 +212,7 @@ import Testing
     @Test func theWindowIsOurs() async throws {
         var limits = limits
         limits.inFlightMax = 2
-        let broker = try ScriptedBroker(.init(confirms: false))
+        let broker = try ScriptedBroker(.init(puback: nil))
         let fleet = fleet(broker, limits: limits)
         _ = await fleet.add([client()])
         let connection = try await connection(fleet)
@@ -188,7 +228,7 @@ import Testing
         let connection = try await connection(fleet)
         let batch = [
             outgoing(1, connection: connection, bytes: 1 << 20), outgoing(2, connection: connection, topic: "a/#"),
-            outgoing(3, connection: connection, topic: ""), outgoing(4, connection: connection, bytes: (1 << 20) - 22),
+            outgoing(3, connection: connection, topic: ""), outgoing(4, connection: connection, bytes: (1 << 20) - 23),
         ]
         let refusals = await fleet.publish(batch)
         #expect(refusals.map(\.cause) == [.tooLarge, .badTopic, .badTopic])

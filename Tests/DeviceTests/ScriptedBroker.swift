@@ -3,18 +3,20 @@ import Glibc
 import Synchronization
 import Testing
 
-/// A broker that knows just enough MQTT 3.1.1 to be a bad one: listens on a free port of 127.0.0.1.
+/// A broker that knows just enough MQTT 5 to be a bad one: listens on a free port of 127.0.0.1.
 final class ScriptedBroker: Sendable {
     /// How it behaves.
     struct Script {
-        /// The return code of a CONNACK; nil: never answers.
+        /// The reason code of a CONNACK; nil: never answers.
         var connack: UInt8? = 0
-        /// The return code of a SUBACK.
+        /// The reason code of a SUBACK.
         var suback: UInt8 = 1
-        /// Whether a PUBLISH is confirmed.
-        var confirms = true
+        /// The reason code of a PUBACK; nil: never answers.
+        var puback: UInt8? = 0
         /// Publishes to this topic end the connection.
         var forbidden: String?
+        /// The reason code of a DISCONNECT before that; nil: ends without a word.
+        var farewell: UInt8?
         /// Topic and payload of a message that follows each SUBACK.
         var greeting: (topic: String, payload: [UInt8])?
     }
@@ -78,17 +80,25 @@ final class ScriptedBroker: Sendable {
         case 1:
             record.withLock { $0.connects.append(body) }
             guard let code = script.connack else { return true }
-            send(connection, [0x20, 2, 0, code])
+            send(connection, [0x20, 3, 0, code, 0])
             return code == 0
         case 3:
             record.withLock { $0.publishes.append((body, type & 8 != 0)) }
             let length = Int(body[0]) << 8 | Int(body[1])
-            if let forbidden = script.forbidden, body[2..<2 + length].elementsEqual(forbidden.utf8) { return false }
-            if script.confirms { send(connection, [0x40, 2, body[2 + length], body[3 + length]]) }
+            if let forbidden = script.forbidden, body[2..<2 + length].elementsEqual(forbidden.utf8) {
+                if let code = script.farewell { send(connection, [0xE0, 2, code, 0]) }
+                return false
+            }
+            let id = body[2 + length..<4 + length]
+            switch script.puback {
+            case nil: break
+            case 0: send(connection, [0x40, 2] + id)
+            case .some(let code): send(connection, [0x40, 4] + id + [code, 0])
+            }
         case 8:
-            send(connection, [0x90, 3, body[0], body[1], script.suback])
+            send(connection, [0x90, 4, body[0], body[1], 0, script.suback])
             if let (topic, payload) = script.greeting {
-                let message = [0, UInt8(topic.utf8.count)] + Array(topic.utf8) + payload
+                let message = [0, UInt8(topic.utf8.count)] + Array(topic.utf8) + [0] + payload
                 send(connection, [0x30, UInt8(message.count)] + message)
             }
         case 12: send(connection, [0xD0, 0])

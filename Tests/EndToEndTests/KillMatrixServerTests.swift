@@ -56,9 +56,12 @@ extension EndToEnd.KillMatrix {
                     throw error
                 }
                 let took = begin.duration(to: .now)
+                let mqttReturns = try await mqtt.metric("iot_simulator_returned_total")
+                let amqpReturns = try await amqp.metric("iot_simulator_returned_total")
                 try await arena.expectOnce("\(prefix)-m", mqtt)
                 try await arena.expectOnce("\(prefix)-a", amqp)
-                return "flows again after \(took.inSeconds)"
+                return "flows again after \(took.inSeconds), "
+                    + "sent again \(Int(mqttReturns)) MQTT, \(Int(amqpReturns)) AMQP"
             }
             if !passed {
                 print(arena.logs)

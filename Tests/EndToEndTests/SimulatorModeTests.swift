@@ -44,6 +44,41 @@ extension EndToEnd {
             }
         }
 
+        /// As while a broker boots (docs/decisions/0007, no. 11): it takes messages before it has queues for them.
+        @Test(arguments: ["mqtt", "amqp"])
+        func whatReachedNoQueueIsSentAgain(_ transport: String) async throws {
+            try await TestSystem.with { system in
+                try await TestServers.management(
+                    "PUT", "/api/exchanges/\(system.name)/sensor_streaming",
+                    body: """
+                        {"type": "topic", "durable": true,
+                         "arguments": {"alternate-exchange": "sensor_streaming.unrouted"}}
+                        """)
+                let simulator = try system.start(
+                    "sensor-simulator",
+                    [
+                        "--kind", "vibration:200x3", "--frames", "60", "--transport", transport,
+                        "--serial-prefix", "early",
+                    ])
+                try await eventually("messages come back") {
+                    try simulator.expectRunning()
+                    let made = try await simulator.metric("iot_simulator_frames_made")
+                    return try await simulator.metric("iot_simulator_returned_total") > 30 && made >= 30
+                }
+                #expect(try await simulator.metric("iot_simulator_frames_confirmed") == 0)
+                let services = [
+                    try system.start("sensor-registry", ["--partitions", "2"]),
+                    try system.start("measurements-ingester", ["--replica", "i1"]),
+                ]
+                for service in services { try await service.ready() }
+                let report = try SimulatorReport(try await simulator.end())
+                #expect(report.confirmedFrames == 3 * 60 && report.droppedFrames == 0)
+                #expect(simulator.errors.components(separatedBy: "has no place for messages").count == 2, "told once")
+                try await system.expectExactlyOnce([report])
+                for service in services { _ = try await service.stop() }
+            }
+        }
+
         @Test(arguments: [
             (["--start", "-1h"], "--start needs --unpaced"),
             (["--unpaced", "--start", "1h"], "--start 1h: not a time before now such as -1h"),

@@ -64,6 +64,24 @@ import Testing
         #expect(outbox.take(atMost: 10).map(\.message.suffix) == ["1", "2", "3"])
     }
 
+    @Test func aPauseKeepsTheOrderAndStopsOneLaneOnly() {
+        var outbox = open(lanes: 2, window: 4)
+        for number in 0..<6 { _ = outbox.append(message(number)) }
+        _ = outbox.append(message(9, lane: 1))
+        let taken = outbox.take(lane: 0, atMost: 4)
+        #expect(outbox.pause(by: taken[1].token) == 0)
+        #expect(outbox.pause(by: taken[2].token) == nil, "paused already")
+        #expect(outbox.pause(by: taken[1].token) == nil, "not under way any more")
+        #expect(outbox.confirm(taken[0].token)?.suffix == "0", "what is under way may still arrive")
+        #expect(outbox.take(atMost: 10).map(\.message.suffix) == ["9"])
+        outbox.connectionLost(lane: 0)
+        outbox.connected(lane: 0)
+        #expect(outbox.take(lane: 0, atMost: 10).isEmpty, "a new connection does not end the pause")
+        outbox.resume(lane: 0)
+        #expect(outbox.take(atMost: 10).map(\.message.suffix) == ["1", "2", "3", "4"])
+        #expect(outbox.inFlight(lane: 0) == 4 && outbox.count == 6 && outbox.takeLosses().isEmpty)
+    }
+
     @Test func aMessageInFlightAtThreeDisconnectsIsGivenUp() {
         var outbox = open(window: 1)
         _ = outbox.append(message(0))
@@ -154,7 +172,7 @@ import Testing
         var tokens: [Int: Outbox.Token] = [:]
         for number in 0..<3000 {
             let lane = Int(random.next() % 4)
-            switch random.next() % 16 {
+            switch random.next() % 18 {
             case 0...6:
                 let cargo = random.next() % 8 == 0 ? OutboxMessage.Cargo.word : .frame(samples: 3)
                 let new = message(number, lane: lane, sensor: lane * 2 + number % 2, cargo: cargo)
@@ -173,6 +191,12 @@ import Testing
                 outbox.returned(token)
                 model.returned(number)
             case 14:
+                guard let (number, token) = tokens.min(by: { $0.value.bits < $1.value.bits }) else { continue }
+                #expect(outbox.pause(by: token) == model.pause(by: number))
+            case 15:
+                outbox.resume(lane: lane)
+                model.isPaused[lane] = false
+            case 16:
                 outbox.connectionLost(lane: lane)
                 model.connectionLost(lane: lane)
             default:
@@ -193,6 +217,7 @@ import Testing
             model.connectionLost(lane: lane)
             outbox.connected(lane: lane)
             model.connected(lane: lane)
+            outbox.resume(lane: lane)
         }
         var rest: [String] = []
         while case let taken = outbox.take(atMost: 3), !taken.isEmpty {
@@ -216,11 +241,13 @@ private struct OutboxModel {
 
     var messages: [Message] = []
     var isOpen: [Bool]
+    var isPaused: [Bool]
     var lostFrames: [Int: Int] = [:]
     let limits: OutboxLimits
 
     init(lanes: Int, limits: OutboxLimits) {
         isOpen = Array(repeating: false, count: lanes)
+        isPaused = isOpen
         self.limits = limits
     }
 
@@ -237,7 +264,7 @@ private struct OutboxModel {
     }
 
     mutating func take(lane: Int, atMost limit: Int) -> [Int] {
-        guard isOpen[lane] else { return [] }
+        guard isOpen[lane], !isPaused[lane] else { return [] }
         var taken: [Int] = []
         for index in messages.indices where messages[index].lane == lane && !messages[index].isInFlight {
             let inFlight = messages.count { $0.lane == lane && $0.isInFlight }
@@ -260,6 +287,14 @@ private struct OutboxModel {
 
     mutating func returned(_ number: Int) {
         for index in messages.indices where messages[index].number == number { messages[index].isInFlight = false }
+    }
+
+    mutating func pause(by number: Int) -> Int? {
+        guard let index = messages.firstIndex(where: { $0.number == number && $0.isInFlight }) else { return nil }
+        messages[index].isInFlight = false
+        let lane = messages[index].lane
+        defer { isPaused[lane] = true }
+        return isPaused[lane] ? nil : lane
     }
 
     mutating func connected(lane: Int) { isOpen[lane] = true }
