@@ -58,7 +58,7 @@ COMMENT ON COLUMN boot_announcement.frames_dropped IS 'Frames that it had droppe
 COMMENT ON COLUMN boot_announcement.state IS 'What it was doing: awake | asleep | stopped.';
 COMMENT ON COLUMN boot_announcement.first_at IS 'The broker''s stamp of its first announcement.';
 COMMENT ON COLUMN boot_announcement.announced_at IS 'The broker''s stamp of its newest announcement.';
-COMMENT ON COLUMN boot_announcement.earlier_next_sequence IS 'next_sequence of the announcement before the newest: those frames have had time to arrive.';
+COMMENT ON COLUMN boot_announcement.earlier_next_sequence IS 'next_sequence of an earlier announcement: those frames have had time to arrive.';
 COMMENT ON COLUMN boot_announcement.earlier_at IS 'The broker''s stamp of that one.';
 
 ALTER TABLE latest

@@ -211,7 +211,7 @@ def hostile(amqp):
     amqp.publish(key, frame(1, [1.0], boot_id=top, start=top))
     amqp.publish(key, frame(2, [1.0], boot_id=top, start=-top))
     amqp.publish(key, frame(3, [1.0, 2.0], boot_id=top, sample_rate_hz=1e9))
-    amqp.publish(key, frame(top - 1, [1.0], boot_id=5))
+    amqp.publish(key, frame(2**53 - 1, [1.0], boot_id=5))                    # the greatest that there is
     return {}
 
 
