@@ -13,10 +13,12 @@ extension EndToEnd {
         /// Frames a second of those that send 1 MiB at a time: from each every two seconds.
         private static let largeFramesPerSecond: Int64 = 2
         private static let largeSensors: Int64 = 4
-        /// The backlog is stored in half the time that it grew in, with all that comes meanwhile: three times the live rate.
-        private static let drainMax: Duration = .seconds(30)
+        /// The backlog is stored in the time that it grew in at most, with all that comes meanwhile: twice the live rate. Alone
+        /// on two cores it takes 10 to 20 s.
+        private static let drainMax: Duration = .seconds(60)
         private static let memoryMax = 100_000_000
-        private static let answerMax: Duration = .seconds(1)
+        /// Alone on two cores the slowest answer takes 0.4 s; a busy machine may take its time.
+        private static let answerMax: Duration = .seconds(5)
 
         /// Two systems at once: the database of many sensors is stopped; that of the large messages is there, and silent.
         @Test func theDatabaseIsAwayForAMinute() async throws {

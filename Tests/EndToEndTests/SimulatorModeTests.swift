@@ -120,7 +120,7 @@ extension EndToEnd {
                 let told = ["one--0001", "one--\(last)", "two--0007"]
                 let sleep = try await system.run("iotctl", ["sleep"] + told)
                 #expect(sleep.status == 0, "\(sleep.errors)\(sleep.output)")
-                try await eventually("they sleep, and nobody else") {
+                try await eventually("they sleep, and nobody else", within: .seconds(120)) {
                     let rows = try await system.store.query(
                         "SELECT serial FROM sensor WHERE state = 'asleep' ORDER BY serial")
                     return rows.rows.map { $0["serial"] } == told.sorted()
