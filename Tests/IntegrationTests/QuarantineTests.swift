@@ -96,6 +96,23 @@ extension Integration {
                 }
             }
         }
+        /// The outcomes of three replays of the same rows at once, each over a connection of its own.
+        private func replayedThreeTimesAtOnce(
+            _ rows: [QuarantineRecord], _ system: TestSystem
+        ) async throws -> [Outcome] {
+            try await withThrowingTaskGroup(of: [Outcome].self) { group in
+                for number in 0..<3 {
+                    let store = try system.anotherStore("\(number)")
+                    let replay = try replay(system, over: store)
+                    group.addTask {
+                        let outcomes = try await replay.replay(rows)
+                        await store.close()
+                        return outcomes
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+        }
 
         @Test func twoReplaysAtOnceStoreOnce() async throws {
             try await TestSystem.with { system in
@@ -107,18 +124,7 @@ extension Integration {
                     try await system.store.quarantine(
                         (0..<count).map { _ in try payload(body, reason: .refusedByDatabase) })
                     let rows = try await records(system)
-                    let outcomes = try await withThrowingTaskGroup(of: [Outcome].self) { group in
-                        for number in 0..<3 {
-                            let store = try system.anotherStore("\(round)-\(number)")
-                            let replay = try replay(system, over: store)
-                            group.addTask {
-                                let outcomes = try await replay.replay(rows)
-                                await store.close()
-                                return outcomes
-                            }
-                        }
-                        return try await group.reduce(into: []) { $0 += $1 }
-                    }
+                    let outcomes = try await replayedThreeTimesAtOnce(rows, system)
                     #expect(outcomes.count { $0 == .stored(samples: 1) } == count)
                     #expect(outcomes.count { $0 == .gone } == 2 * count)
                     #expect(try await system.number("SELECT count(*) FROM measurement") == Int64(count * (round + 1)))
@@ -231,18 +237,7 @@ extension Integration {
                                 source: "dead_letters")
                         })
                     let rows = try await records(system)
-                    let outcomes = try await withThrowingTaskGroup(of: [Outcome].self) { group in
-                        for number in 0..<3 {
-                            let store = try system.anotherStore("\(number)")
-                            let replay = try replay(system, over: store)
-                            group.addTask {
-                                let outcomes = try await replay.replay(rows)
-                                await store.close()
-                                return outcomes
-                            }
-                        }
-                        return try await group.reduce(into: []) { $0 += $1 }
-                    }
+                    let outcomes = try await replayedThreeTimesAtOnce(rows, system)
                     #expect(outcomes.count { $0 == .published(key: "sensor_a.logs") } == count)
                     #expect(try await records(system) == [])
                     let consumer = try await broker.consume(ConsumerOptions(queue: "logs", prefetch: 100))
