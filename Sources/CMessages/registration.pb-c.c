@@ -97,7 +97,7 @@ void   iot__channel__free_unpacked
   assert(message->base.descriptor == &iot__channel__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor iot__announcement__field_descriptors[12] =
+static const ProtobufCFieldDescriptor iot__announcement__field_descriptors[14] =
 {
   {
     "schema",
@@ -243,6 +243,30 @@ static const ProtobufCFieldDescriptor iot__announcement__field_descriptors[12] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "properties",
+    13,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Iot__Announcement, n_properties),
+    offsetof(Iot__Announcement, properties),
+    &iot__argument__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "interval_s",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Announcement, interval_s),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned iot__announcement__field_indices_by_name[] = {
   10,   /* field[10] = at_unix_ns */
@@ -251,8 +275,10 @@ static const unsigned iot__announcement__field_indices_by_name[] = {
   2,   /* field[2] = connection */
   4,   /* field[4] = firmware */
   8,   /* field[8] = frames_dropped */
+  13,   /* field[13] = interval_s */
   3,   /* field[3] = kind */
   7,   /* field[7] = next_sequence */
+  12,   /* field[12] = properties */
   6,   /* field[6] = sample_rate_hz */
   0,   /* field[0] = schema */
   5,   /* field[5] = state */
@@ -261,7 +287,7 @@ static const unsigned iot__announcement__field_indices_by_name[] = {
 static const ProtobufCIntRange iot__announcement__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor iot__announcement__descriptor =
 {
@@ -271,7 +297,7 @@ const ProtobufCMessageDescriptor iot__announcement__descriptor =
   "Iot__Announcement",
   "iot",
   sizeof(Iot__Announcement),
-  12,
+  14,
   iot__announcement__field_descriptors,
   iot__announcement__field_indices_by_name,
   1,  iot__announcement__number_ranges,

@@ -127,6 +127,9 @@ public actor MQTTFleet {
         }
     }
 
+    /// All that has happened since the last call of this or of `nextEvents`; waits for nothing.
+    public func eventsSoFar() -> [FleetEvent] { takeEvents() }
+
     /// Waits for the outstanding confirms, at most that long, then says good-bye for each client (so that no Last Will is
     /// published) and ends the thread. Nothing can be published any more; `nextEvents` gives what is left, then nil.
     /// - Returns: messages that were still unconfirmed.

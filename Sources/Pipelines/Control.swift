@@ -247,8 +247,11 @@ public enum Control {
             body: CommandCodec.encode(command), expirationMilliseconds: validity.nanoseconds / 1_000_000)
     }
 
+    /// Publishes, and waits at most `timeout` for the confirms.
+    ///
     /// A broker that blocks publishers answers nothing, and a publish can't be called back: it is left to itself.
-    private static func publish(
+    /// - Throws: `BrokerError`, or `NotConfirmed`.
+    static func publish(
         _ messages: [OutgoingMessage], over broker: BrokerConnection, within timeout: Duration
     ) async throws -> [PublishOutcome] {
         let (answer, continuation) = AsyncThrowingStream.makeStream(

@@ -55,8 +55,10 @@ actor MQTTLink: SensorLink {
     }
 
     func nextEvents() async -> [LinkEvent]? {
-        if !refused.isEmpty { return takeRefused() }
-        guard let events = await fleet.nextEvents() else { return nil }
+        // What was refused for want of a connection is sent again at once, and refused again, until it is heard that the
+        // connection broke: so refusals never come alone.
+        let happened = refused.isEmpty ? await fleet.nextEvents() : await fleet.eventsSoFar()
+        guard let events = happened else { return nil }
         return takeRefused() + events.compactMap(event)
     }
 

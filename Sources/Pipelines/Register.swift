@@ -5,7 +5,8 @@ internal import Store
 internal import Telemetry
 internal import Wire
 
-/// queue registry ▶ sensor, channel, command; queue alarms ▶ alarm; queues unrouted and dead_letters ▶ quarantine.
+/// queue registry ▶ sensor, channel, command; queue alarms ▶ alarm; queues unrouted and dead_letters ▶ quarantine; and
+/// what follows from the tables: commands that are sent (again), presence, causes of gaps, streams that give way.
 public enum Register {
     /// Streams, unless the database says otherwise.
     public static let partitionsDefault = 4
@@ -33,6 +34,12 @@ public enum Register {
                         group.addTask { try await quarantineReader(context, queue, context.openStore(queue)).run() }
                     }
                     group.addTask { await guardStreams(context, every: guardInterval) }
+                    group.addTask {
+                        try await SendCommands(context: context, store: context.openStore("commands")).run()
+                    }
+                    group.addTask {
+                        try await WatchPresence(context: context, store: context.openStore("presence")).run()
+                    }
                     try await group.waitForAll()
                 }
                 await time.close()

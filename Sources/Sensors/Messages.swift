@@ -32,6 +32,9 @@ public struct Announcement: Sendable, Equatable {
         case lost
     }
 
+    /// Seconds between the announcements of a sensor that does not say.
+    public static let intervalSecondsDefault: Int64 = 10
+
     /// Grows with each start of the sensor.
     public var boot: Int64
     /// 1, 2, 3 … for each connection of one boot.
@@ -54,11 +57,16 @@ public struct Announcement: Sendable, Equatable {
     public var at: Timestamp?
     /// Whether it asks for the time.
     public var wantsTime: Bool
+    /// What it has besides its rate, by the way through the twin: "location.name"; at most 64.
+    public var properties: [String: Command.Value]
+    /// Seconds to its next announcement; nil: it did not say, which means 10.
+    public var intervalSeconds: Int64?
 
     /// An announcement of these parts.
     public init(
         boot: Int64, connection: Int64, kind: String, firmware: String, state: State, rate: SampleRate?,
-        nextSequence: Int64, framesDropped: Int64, channels: [Channel], at: Timestamp?, wantsTime: Bool = false
+        nextSequence: Int64, framesDropped: Int64, channels: [Channel], at: Timestamp?, wantsTime: Bool = false,
+        properties: [String: Command.Value] = [:], intervalSeconds: Int64? = nil
     ) {
         self.boot = boot
         self.connection = connection
@@ -71,6 +79,8 @@ public struct Announcement: Sendable, Equatable {
         self.channels = channels
         self.at = at
         self.wantsTime = wantsTime
+        self.properties = properties
+        self.intervalSeconds = intervalSeconds
     }
 }
 
@@ -120,6 +130,8 @@ public struct Command: Sendable, Equatable {
         public static let awake = "awake"
         /// Sample at argument `hertz` from now on.
         public static let changeSampleFrequency = "change_sample_frequency"
+        /// Take these properties of the twin; the arguments are named by their way, "location.name".
+        public static let set = "set"
         /// Not to be answered: the time, in argument `unix_ns`, to a sensor that asked for it.
         public static let time = "time"
     }

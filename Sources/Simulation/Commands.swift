@@ -84,9 +84,21 @@ extension VirtualSensor {
             return .done([])
         case Command.Name.changeSampleFrequency:
             return changeFrequency(command.arguments["hertz"], at: now)
+        case Command.Name.set:
+            return set(command.arguments)
         default:
             return .rejected("unknown command \(command.name)")
         }
+    }
+
+    private mutating func set(_ arguments: [String: Command.Value]) -> Result {
+        guard !arguments.isEmpty else { return .rejected("no properties to set") }
+        let all = properties.merging(arguments) { _, new in new }
+        guard all.count <= Self.propertiesMax else {
+            return .rejected("\(all.count) properties, at most \(Self.propertiesMax)")
+        }
+        properties = all
+        return .done([])
     }
 
     private mutating func changeFrequency(_ argument: Command.Value?, at now: Timestamp) -> Result {

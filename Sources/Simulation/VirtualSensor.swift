@@ -31,6 +31,11 @@ public struct VirtualSensor: Sendable {
     /// is sampled up to now: commands and the end cut no frame short.
     public var isUnpaced = false
 
+    /// Most properties that the command `set` may give it.
+    static let propertiesMax = 64
+    /// What the command `set` gave it, in this boot.
+    public internal(set) var properties: [String: Command.Value] = [:]
+
     var clock: SampleClock
     var answers = CommandMemory()
     private var signal: SignalGenerator
@@ -152,7 +157,9 @@ public struct VirtualSensor: Sendable {
         Announcement(
             boot: boot, connection: connection, kind: configuration.source.name, firmware: configuration.firmware,
             state: state, rate: clock.rate, nextSequence: nextSequence, framesDropped: framesDropped,
-            channels: channels, at: now)
+            channels: channels, at: now, properties: properties,
+            intervalSeconds: announcementInterval == Self.announcementNanoseconds
+                ? nil : max(1, announcementInterval / 1_000_000_000))
     }
 
     // MARK: what commands change

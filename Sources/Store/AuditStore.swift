@@ -101,9 +101,6 @@ extension StoreConnection {
 
 // MARK: statements
 
-/// A `timestamptz` as whole microseconds since 1970.
-private func microseconds(_ column: String) -> String { "(extract(epoch FROM \(column)) * 1000000)::bigint" }
-
 /// What the database knows of a sensor at one moment.
 private struct KnownSensor: Sendable {
     var serial: String
@@ -264,15 +261,6 @@ extension Session {
 }
 
 extension Rows.Row {
-    fileprivate func time(_ column: String) -> Timestamp? {
-        integer(column).map { Timestamp(unixNanoseconds: $0.multipliedReportingOverflow(by: 1000).partialValue) }
-    }
-
-    private func age(_ column: String) -> Duration? {
-        guard let time = integer(column), let now = integer("now_us") else { return nil }
-        return .microseconds(now - time)
-    }
-
     private func place(_ edge: String) -> StreamPlace? {
         guard let incarnation = integer("\(edge)_incarnation"), let offset = integer("\(edge)_offset") else {
             return nil

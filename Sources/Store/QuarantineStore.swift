@@ -105,14 +105,11 @@ extension StoreConnection {
     }
 
     private static func quarantineRecord(_ row: Rows.Row) -> QuarantineRecord {
-        func time(_ column: String) -> Timestamp? {
-            row.integer(column).map { Timestamp(unixNanoseconds: $0 * 1000) }
-        }
-        return QuarantineRecord(
-            id: row.integer("quarantine_id") ?? 0, at: time("at_us"), reason: row["reason"] ?? "",
+        QuarantineRecord(
+            id: row.integer("quarantine_id") ?? 0, at: row.time("at_us"), reason: row["reason"] ?? "",
             detail: row["detail"] ?? "", key: row["routing_key"] ?? "", source: row["source"] ?? "",
             incarnation: row.integer("incarnation"), offset: row.integer("stream_offset"),
-            received: time("received_us"), length: Int(row.integer("length") ?? 0),
+            received: row.time("received_us"), length: Int(row.integer("length") ?? 0),
             kept: Int(row.integer("kept") ?? 0), hash: row.integer("hash") ?? 0, serial: row["serial"],
             boot: row.integer("boot_id"), sequence: row.integer("sequence"))
     }
@@ -191,10 +188,11 @@ extension StoreConnection {
         ).count > 0
     }
 
-    /// Whether a sensor is known to be offline.
+    /// Whether a sensor is known to be offline, or lost a moment ago.
     /// - Throws: `StoreError`.
     public func isOffline(_ serial: SerialNumber) throws -> Bool {
-        try query("SELECT FROM sensor WHERE serial = $1 AND presence = 'offline'", [.text(serial.text)]).count > 0
+        try query("SELECT FROM sensor WHERE serial = $1 AND presence IN ('lost', 'offline')", [.text(serial.text)])
+            .count > 0
     }
 
     /// Whether quarantine has a payload with the same key that arrived after this one.

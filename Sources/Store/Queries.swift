@@ -268,9 +268,6 @@ extension StoreConnection {
 
 // MARK: statements
 
-/// A `timestamptz` as whole microseconds since 1970.
-private func microseconds(_ column: String) -> String { "(extract(epoch FROM \(column)) * 1000000)::bigint" }
-
 extension Session {
     fileprivate func sensorSummaries(_ serials: [String]?) throws -> [SensorSummary] {
         try query(
@@ -363,21 +360,6 @@ extension Session {
 }
 
 // MARK: rows
-
-extension Rows.Row {
-    fileprivate func text(_ column: String) -> String { self[column] ?? "" }
-
-    /// Of a column that `microseconds` gave.
-    fileprivate func time(_ column: String) -> Timestamp? {
-        integer(column).map { Timestamp(unixNanoseconds: $0.multipliedReportingOverflow(by: 1000).partialValue) }
-    }
-
-    /// From the time in `column` to the database's now.
-    fileprivate func age(_ column: String) -> Duration? {
-        guard let time = integer(column), let now = integer("now_us") else { return nil }
-        return .microseconds(now - time)
-    }
-}
 
 private func summary(_ row: Rows.Row) -> SensorSummary {
     SensorSummary(

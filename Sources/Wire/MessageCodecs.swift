@@ -5,6 +5,8 @@ public import Sensors
 public enum AnnouncementCodec {
     /// Most channels that are read; more are not an announcement of ours.
     public static let channelsMax = 64
+    /// The longest time between announcements that is believed: a day.
+    public static let intervalSecondsMax: Int64 = 86_400
 
     /// Reads an announcement; texts longer than their limit are cut.
     /// - Throws: `Rejection`: `undecodable`, `newerSchema` or `invalidFrame`.
@@ -31,6 +33,10 @@ public enum AnnouncementCodec {
         unsafe message.frames_dropped = UInt64(clamping: announcement.framesDropped)
         unsafe message.at_unix_ns = announcement.at?.unixNanoseconds ?? 0
         unsafe message.wants_time = announcement.wantsTime ? 1 : 0
+        unsafe message.interval_s = UInt32(clamping: announcement.intervalSeconds ?? 0)
+        let properties = unsafe Arguments.encode(announcement.properties, &arena)
+        unsafe message.n_properties = properties.count
+        unsafe message.properties = arena.pointers(properties)
         let channels = unsafe announcement.channels.map { unsafe Self.channel($0, &arena) }
         unsafe message.n_channels = channels.count
         unsafe message.channels = arena.pointers(channels)
@@ -69,13 +75,16 @@ public enum AnnouncementCodec {
         }
         let nextSequence = try signed(unsafe message.next_sequence, "next_sequence")
         guard nextSequence <= FrameLimits.framesMax else { throw Rejection(.invalidFrame, "next_sequence above 2^53") }
+        let properties = try unsafe Arguments.decode(message.properties, message.n_properties, "properties")
+        let interval = unsafe Int64(message.interval_s)
         return unsafe Announcement(
             boot: try signed(message.boot_id, "boot_id"), connection: try signed(message.connection, "connection"),
             kind: text(message.kind, limit: 64), firmware: text(message.firmware, limit: 64), state: state,
             rate: SampleRate(hertz: message.sample_rate_hz),
             nextSequence: nextSequence,
             framesDropped: try signed(message.frames_dropped, "frames_dropped"), channels: channels,
-            at: timestamp(message.at_unix_ns), wantsTime: message.wants_time != 0)
+            at: timestamp(message.at_unix_ns), wantsTime: message.wants_time != 0, properties: properties,
+            intervalSeconds: interval == 0 ? nil : min(interval, intervalSecondsMax))
     }
 
     private static func channel(
@@ -95,6 +104,8 @@ public enum AnnouncementCodec {
 public enum CommandCodec {
     /// Most arguments that are read.
     public static let argumentsMax = 64
+    /// Longest name of an argument, in bytes.
+    public static let nameBytesMax = 128
 
     /// Reads a command.
     /// - Throws: `Rejection`: `undecodable` or `invalidFrame`.
@@ -115,8 +126,7 @@ public enum CommandCodec {
         unsafe message.issued_unix_ns = command.issued.unixNanoseconds
         unsafe message.expires_unix_ns = command.expires?.unixNanoseconds ?? 0
         unsafe message.issuer = arena.string(command.issuer)
-        let sorted = command.arguments.sorted { $0.key < $1.key }
-        let arguments = unsafe sorted.map { unsafe argument($0.key, $0.value, &arena) }
+        let arguments = unsafe Arguments.encode(command.arguments, &arena)
         unsafe message.n_arguments = arguments.count
         unsafe message.arguments = arena.pointers(arguments)
         return unsafe packed(size: iot__command__get_packed_size(&message)) { unsafe iot__command__pack(&message, $0) }
@@ -126,17 +136,35 @@ public enum CommandCodec {
         let id = unsafe text(message.id, limit: 64)
         let name = unsafe text(message.name, limit: 64)
         guard !id.isEmpty, !name.isEmpty else { throw Rejection(.undecodable, "a Command without an id or a name") }
-        guard unsafe message.n_arguments <= argumentsMax else {
-            throw Rejection(.invalidFrame, "\(unsafe message.n_arguments) arguments, at most \(argumentsMax)")
-        }
-        var arguments: [String: Command.Value] = [:]
-        for index in unsafe 0..<message.n_arguments {
-            guard let argument = unsafe message.arguments[index] else { continue }
-            arguments[unsafe text(argument.pointee.name, limit: 64)] = unsafe value(argument.pointee)
-        }
+        let arguments = try unsafe Arguments.decode(message.arguments, message.n_arguments, "arguments")
         return unsafe Command(
             id: id, name: name, arguments: arguments, issued: Timestamp(unixNanoseconds: message.issued_unix_ns),
             expires: timestamp(message.expires_unix_ns), issuer: text(message.issuer, limit: 128))
+    }
+}
+
+/// Named values, of commands and of announcements.
+private enum Arguments {
+    static func decode(
+        _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Iot__Argument>?>?, _ count: Int, _ what: String
+    ) throws(Rejection) -> [String: Command.Value] {
+        guard count <= CommandCodec.argumentsMax else {
+            throw Rejection(.invalidFrame, "\(count) \(what), at most \(CommandCodec.argumentsMax)")
+        }
+        var arguments: [String: Command.Value] = [:]
+        guard let pointers = unsafe pointers else { return arguments }
+        for index in 0..<count {
+            guard let argument = unsafe pointers[index] else { continue }
+            arguments[unsafe text(argument.pointee.name, limit: CommandCodec.nameBytesMax)] =
+                unsafe value(argument.pointee)
+        }
+        return arguments
+    }
+
+    static func encode(
+        _ arguments: [String: Command.Value], _ arena: inout PackingArena
+    ) -> [UnsafeMutablePointer<Iot__Argument>] {
+        unsafe arguments.sorted { $0.key < $1.key }.map { unsafe argument($0.key, $0.value, &arena) }
     }
 
     private static func value(_ argument: borrowing Iot__Argument) -> Command.Value? {

@@ -96,7 +96,7 @@ extension Integration {
                 #expect(try await presence(after: announcement(boot: 2, connection: 2)) == "online")
                 #expect(try await presence(after: announcement(boot: 2, connection: 1, .lost)) == "online")
                 #expect(try await presence(after: announcement(boot: 1, connection: 9, .lost)) == "online")
-                #expect(try await presence(after: announcement(boot: 2, connection: 2, .lost)) == "offline")
+                #expect(try await presence(after: announcement(boot: 2, connection: 2, .lost)) == "lost")
                 #expect(try await sensor(system)["state"] == "awake", "a will does not know what the sensor does")
                 #expect(try await presence(after: announcement(boot: 2, connection: 3)) == "online")
                 #expect(try await presence(after: announcement(boot: 2, connection: 2, .lost)) == "online")

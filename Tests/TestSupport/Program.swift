@@ -33,8 +33,11 @@ public final class Program: Sendable {
     /// The process id.
     public let pid: Int32
 
-    /// Where swift build puts a product of this package.
+    /// Where swift build puts a product of this package: beside the tests, or where TEST_BUILD says, debug or release.
     public static func built(_ name: String) -> URL {
+        if let build = ProcessInfo.processInfo.environment["TEST_BUILD"] {
+            return TestServers.root.appending(path: ".build/\(build)/\(name)")
+        }
         // The test bundle lies beside the products.
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         let beside = URL(filePath: bundle).deletingLastPathComponent().appending(path: name)

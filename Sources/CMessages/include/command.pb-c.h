@@ -46,11 +46,12 @@ struct  Iot__Command
 {
   ProtobufCMessage base;
   /*
-   * At most 64 bytes; a UUID. The same id delivered twice is run once.
+   * At most 64 bytes; a UUID, or "twin:…" from the registry. The same id delivered twice is run once.
    */
   char *id;
   /*
-   * "sleep", "awake", "change_sample_frequency" …, the last word of the routing key. "time" answers an announcement with
+   * "sleep", "awake", "change_sample_frequency" (argument `hertz`), "set" (arguments: properties of the twin by their way,
+   * "location.name") …, the last word of the routing key. "time" answers an announcement with
    * `wants_time` and wants no Ack: its argument `unix_ns` is a text, the nanoseconds since 1970-01-01T00:00:00Z when it
    * was sent.
    */

@@ -14,10 +14,13 @@ CREATE INDEX command_issued_at ON command (issued_at);
 
 ALTER TABLE sensor
     ADD COLUMN lost_at       timestamptz,
+    ADD COLUMN announces_s   int NOT NULL DEFAULT 10,
     ADD COLUMN delta_version bigint NOT NULL DEFAULT 0,
     DROP CONSTRAINT sensor_presence_check,
     ADD CONSTRAINT sensor_presence_check CHECK (presence IN ('unknown', 'online', 'lost', 'offline'));
 COMMENT ON COLUMN sensor.lost_at IS 'When its Last Will came, while nothing has been heard of it since.';
+COMMENT ON COLUMN sensor.last_seen IS 'When its newest announcement or answer came.';
+COMMENT ON COLUMN sensor.announces_s IS 'Seconds between its announcements, as announced.';
 COMMENT ON COLUMN sensor.delta_version IS 'The version of desired that it was last asked to follow.';
 COMMENT ON COLUMN sensor.presence IS 'online; lost: the connection broke less than two keep-alives ago; offline; from announcements, answers, data and the Last Will.';
 COMMENT ON COLUMN sensor.reported IS 'Properties that the sensor says it has: {"rate_hz": 1000, "location": {"name": "Hall 3"}}.';
