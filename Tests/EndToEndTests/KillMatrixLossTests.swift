@@ -94,7 +94,8 @@ extension EndToEnd.KillMatrix {
 
         /// The broker drops what the stopped ingester has not read.
         private func retention(_ arena: inout Arena) async throws -> String {
-            try await arena.publish("old", Self.sensors, 0..<20, samples: 2500)
+            // Small, so that no stream can drop them before the ingester reads.
+            try await arena.publish("old", Self.sensors, 0..<20, samples: 25)
             try await arena.waitForFrames("old", Self.sensors * 20)
             _ = try await arena.stop("i1")
             try await arena.publish("old", Self.sensors, 20..<120, samples: 2500)
