@@ -77,63 +77,6 @@ public struct BootRecord: Sendable, Equatable {
     public var firstAt: Timestamp?
 }
 
-/// A command and how far it has come.
-public struct CommandRecord: Sendable, Equatable {
-    /// Its id, as in the message.
-    public var id: String
-    /// The sensor it is for.
-    public var serial: String
-    /// `sleep`, `awake` …
-    public var name: String
-    /// Its arguments, a JSON object.
-    public var argumentsJSON: String
-    /// Who gave it.
-    public var issuer: String
-    /// `queued`, `delivered`, `succeeded` … (design §5).
-    public var state: String
-    /// Why it failed or was rejected; empty otherwise.
-    public var reason: String
-    /// When it was given.
-    public var issuedAt: Timestamp?
-    /// It is not run after this; nil: never expires.
-    public var expiresAt: Timestamp?
-    /// When the sensor said that it had it.
-    public var deliveredAt: Timestamp?
-    /// When the sensor said how it ended.
-    public var finishedAt: Timestamp?
-}
-
-/// An alarm from its trigger to its clear.
-public struct AlarmRecord: Sendable, Equatable {
-    /// Its id, as in the messages.
-    public var id: String
-    /// The sensor.
-    public var serial: String
-    /// The channel's number.
-    public var channel: Int16
-    /// The channel's name; nil if nobody announced one.
-    public var channelName: String?
-    /// The channel's unit; empty if nobody announced one.
-    public var unit: String
-    /// "limit:temperature:high".
-    public var rule: String
-    /// The time of the samples that raised it; nil while only the clear has come.
-    public var raisedAt: Timestamp?
-    /// The time of the samples that cleared it; nil while it is on.
-    public var clearedAt: Timestamp?
-    /// The value that raised it.
-    public var value: Double?
-    /// The limit that it crossed.
-    public var limit: Double?
-    /// The value that cleared it.
-    public var clearValue: Double?
-    /// One sentence for people.
-    public var text: String
-
-    /// Whether it is on.
-    public var isActive: Bool { clearedAt == nil }
-}
-
 /// What is wanted of a sensor.
 public struct DesiredRecord: Sendable, Equatable {
     /// The sensor.
@@ -175,26 +118,6 @@ public struct SensorDetail: Sendable, Equatable {
     public static let commandsMax = 5
 }
 
-/// Which alarms.
-public struct AlarmFilter: Sendable {
-    /// Only those that are on.
-    public var activeOnly: Bool
-    /// Only those that were raised or cleared within this time before the database's now; nil: all.
-    public var within: Duration?
-    /// Only those of this sensor; nil: of all.
-    public var serial: String?
-    /// At most so many, the newest.
-    public var countMax: Int
-
-    /// Those.
-    public init(activeOnly: Bool = false, within: Duration? = nil, serial: String? = nil, countMax: Int = 1000) {
-        self.activeOnly = activeOnly
-        self.within = within
-        self.serial = serial
-        self.countMax = countMax
-    }
-}
-
 /// What people ask the database. Each is one transaction of at most 30 s.
 extension StoreConnection {
     /// The sensors of those serials that there are, or all, by serial.
@@ -227,12 +150,6 @@ extension StoreConnection {
     /// - Throws: `StoreError`.
     public func channels(of serial: String) throws -> [ChannelRecord] {
         try transaction(timeout: .seconds(30)) { session in try session.channels(of: serial) }
-    }
-
-    /// Alarms, the newest first.
-    /// - Throws: `StoreError`.
-    public func alarms(_ filter: AlarmFilter) throws -> [AlarmRecord] {
-        try transaction(timeout: .seconds(30)) { session in try session.alarms(filter) }
     }
 
     /// All that is known of a sensor; nil if there is none of that serial.
@@ -299,35 +216,6 @@ extension Session {
         ).rows.map(channel)
     }
 
-    fileprivate func alarms(_ filter: AlarmFilter) throws -> [AlarmRecord] {
-        let seconds = filter.within.map { Double($0.components.seconds) + Double($0.components.attoseconds) / 1e18 }
-        return try query(
-            """
-            SELECT a.alarm_id, s.serial, a.channel, c.name, coalesce(c.unit, '') AS unit, a.rule, a.value,
-                a.limit_value, a.clear_value, a.text,
-                \(microseconds("a.raised_at")) AS raised_us, \(microseconds("a.cleared_at")) AS cleared_us
-            FROM alarm a JOIN sensor s USING (sensor_id) LEFT JOIN channel c USING (sensor_id, channel)
-            WHERE (NOT $1::boolean OR a.cleared_at IS NULL)
-                AND ($2::float8 IS NULL
-                    OR greatest(a.raised_at, a.cleared_at) >= now() - make_interval(secs => $2::float8))
-                AND ($3::text IS NULL OR s.serial = $3::text)
-            ORDER BY coalesce(a.raised_at, a.cleared_at) DESC, a.alarm_id LIMIT $4
-            """,
-            [.flag(filter.activeOnly), .double(seconds), .text(filter.serial), .integer(Int64(filter.countMax))]
-        ).rows.map(alarm)
-    }
-
-    fileprivate func commands(for serial: String, countMax: Int) throws -> [CommandRecord] {
-        try query(
-            """
-            SELECT command_id, serial, name, arguments::text AS arguments, issuer, state, reason,
-                \(microseconds("issued_at")) AS issued_us, \(microseconds("expires_at")) AS expires_us,
-                \(microseconds("delivered_at")) AS delivered_us, \(microseconds("finished_at")) AS finished_us
-            FROM command WHERE serial = $1 ORDER BY issued_at DESC, command_id LIMIT $2
-            """, [.text(serial), .integer(Int64(countMax))]
-        ).rows.map(command)
-    }
-
     fileprivate func boots(of serial: String, countMax: Int) throws -> [BootRecord] {
         try query(
             """
@@ -384,22 +272,6 @@ private func boot(_ row: Rows.Row) -> BootRecord {
         boot: row.integer("boot_id") ?? 0, frames: row.integer("frames") ?? 0, missing: row.integer("missing") ?? 0,
         duplicates: row.integer("duplicates") ?? 0, nextSequence: row.integer("next_sequence") ?? 0,
         firstAt: row.time("first_us"))
-}
-
-private func command(_ row: Rows.Row) -> CommandRecord {
-    CommandRecord(
-        id: row.text("command_id"), serial: row.text("serial"), name: row.text("name"),
-        argumentsJSON: row["arguments"] ?? "{}", issuer: row.text("issuer"), state: row.text("state"),
-        reason: row.text("reason"), issuedAt: row.time("issued_us"), expiresAt: row.time("expires_us"),
-        deliveredAt: row.time("delivered_us"), finishedAt: row.time("finished_us"))
-}
-
-private func alarm(_ row: Rows.Row) -> AlarmRecord {
-    AlarmRecord(
-        id: row.text("alarm_id"), serial: row.text("serial"), channel: Int16(clamping: row.integer("channel") ?? 0),
-        channelName: row["name"], unit: row.text("unit"), rule: row.text("rule"), raisedAt: row.time("raised_us"),
-        clearedAt: row.time("cleared_us"), value: row.double("value"), limit: row.double("limit_value"),
-        clearValue: row.double("clear_value"), text: row.text("text"))
 }
 
 private func desired(_ row: Rows.Row) -> DesiredRecord {
