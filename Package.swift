@@ -109,6 +109,9 @@ let package = Package(
             name: "PipelinesTests",
             dependencies: ["Pipelines", "Simulation", "Telemetry", "Broker", "Wire", "Sensors", yaml],
             swiftSettings: strict),
+        .testTarget(
+            name: "IotCtlTests", dependencies: ["iotctl", "Pipelines", "Sensors", "Broker", "Store", argumentParser],
+            swiftSettings: strict),
         .testTarget(name: "BrokerTests", dependencies: ["Broker", "ClientThread"], swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Pipelines", "Store"], path: "Tests/TestSupport",

@@ -21,6 +21,12 @@ public struct Settings: Sendable {
     /// `MANAGEMENT_URL`, `http://user:password@host:15672`; nil: RabbitMQ's management API is not used.
     public var managementURL: String?
 
+    /// What holds where the environment says nothing.
+    public static let standard = [
+        "AMQP_URL": "amqp://guest:guest@localhost:5672/%2f", "MQTT_URL": "mqtt://guest:guest@localhost:1883",
+        "DATABASE_URL": "postgresql://localhost/iot",
+    ]
+
     /// Where MQTT is spoken, and as whom.
     public struct MQTTAddress: Sendable {
         /// A name or an address.
@@ -40,17 +46,17 @@ public struct Settings: Sendable {
     /// Reads an environment.
     /// - Throws: `Invalid`.
     public init(environment: [String: String]) throws {
-        let amqp = try Self.url("AMQP_URL", environment, default: "amqp://guest:guest@localhost:5672/%2f", "amqp")
+        let amqp = try Self.url("AMQP_URL", environment, "amqp")
         let path = amqp.percentEncodedPath.dropFirst()
         broker = BrokerAddress(
             host: amqp.host ?? "localhost", port: amqp.port ?? 5672, user: amqp.user ?? "guest",
             password: amqp.password ?? "guest",
             virtualHost: path.isEmpty ? "/" : String(path).removingPercentEncoding ?? "/")
-        let mqttURL = try Self.url("MQTT_URL", environment, default: "mqtt://guest:guest@localhost:1883", "mqtt")
+        let mqttURL = try Self.url("MQTT_URL", environment, "mqtt")
         mqtt = MQTTAddress(
             host: mqttURL.host ?? "localhost", port: mqttURL.port ?? 1883, user: mqttURL.user ?? "guest",
             password: mqttURL.password ?? "guest")
-        databaseURL = try Self.value("DATABASE_URL", environment) ?? "postgresql://localhost/iot"
+        databaseURL = try Self.value("DATABASE_URL", environment) ?? Self.standard["DATABASE_URL"] ?? ""
         // libpq would take anything else for a database's name, and show it.
         guard databaseURL.hasPrefix("postgresql://") || databaseURL.hasPrefix("postgres://") else {
             throw Invalid(description: "DATABASE_URL is not a URL like postgresql://user:password@host:port/database")
@@ -61,7 +67,9 @@ public struct Settings: Sendable {
         }
     }
 
-    private static func value(_ name: String, _ environment: [String: String]) throws -> String? {
+    /// What the environment says of one setting, itself or in the file that NAME_FILE names; nil: nothing.
+    /// - Throws: `Invalid` if there is no such file.
+    public static func value(_ name: String, _ environment: [String: String]) throws -> String? {
         if let value = environment[name], !value.isEmpty { return value }
         guard let file = environment["\(name)_FILE"] else { return nil }
         guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
@@ -71,9 +79,10 @@ public struct Settings: Sendable {
     }
 
     private static func url(
-        _ name: String, _ environment: [String: String], default standard: String, _ scheme: String
+        _ name: String, _ environment: [String: String], _ scheme: String
     ) throws -> URLComponents {
-        guard let url = URLComponents(string: try value(name, environment) ?? standard), url.scheme == scheme else {
+        let text = try value(name, environment) ?? standard[name] ?? ""
+        guard let url = URLComponents(string: text), url.scheme == scheme else {
             throw Invalid(description: "\(name) is not a URL like \(scheme)://user:password@host:port")
         }
         return url

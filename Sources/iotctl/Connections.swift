@@ -51,17 +51,26 @@ struct Failure: Error {
     }
 }
 
-/// The way to the servers that the environment names.
+/// The way to the servers: from the environment, else from the chosen context, else the usual places on this machine.
 struct Connections {
-    private let settings: Settings
+    /// The context that `--context` names.
+    @TaskLocal static var chosenContext: String?
 
-    /// Reads the environment.
-    /// - Throws: `Settings.Invalid`.
-    init() throws { settings = try Settings() }
+    /// Where the servers are.
+    let settings: Settings
 
-    /// Which database the environment names, without the password.
+    /// Reads the environment and the contexts.
+    /// - Throws: `Settings.Invalid`, or `Failure` if there is no such context or its file can't be used.
+    init() throws {
+        let environment = ProcessInfo.processInfo.environment
+        let choice = try ContextChoice(of: Self.chosenContext, environment, try ContextFile.standard.read())
+        settings = try Settings(environment: choice.environment)
+    }
+
+    /// Which database it is, without the password.
     static var databasePlace: String {
-        guard let url = try? Settings().databaseURL, var parts = URLComponents(string: url), parts.host != nil
+        guard let url = try? Connections().settings.databaseURL, var parts = URLComponents(string: url),
+            parts.host != nil
         else { return "DATABASE_URL" }
         parts.password = nil
         parts.query = nil

@@ -21,9 +21,11 @@ struct IotCtl: AsyncParsableCommand {
               iotctl replay --from 2h --into again
               iotctl audit --since 1h
 
-            Servers, from the environment (or from files that these name with _FILE behind):
-              AMQP_URL      amqp://user:password@host:5672/%2f
-              DATABASE_URL  postgresql://user:password@host:5432/iot
+            Servers, from the environment (or from files that these name with _FILE behind),
+            else from the context that --context, IOTCTL_CONTEXT or iotctl context use names:
+              AMQP_URL        amqp://user:password@host:5672/%2f
+              DATABASE_URL    postgresql://user:password@host:5432/iot
+              MANAGEMENT_URL  http://user:password@host:15672
 
             Exit codes:
               0 done  1 failed  2 not found  3 timed out  4 rejected by the sensor
@@ -37,19 +39,27 @@ struct IotCtl: AsyncParsableCommand {
         subcommands: [
             Sleep.self, Awake.self, ChangeFrequency.self, SetDesired.self, Get.self, Describe.self, Tail.self,
             Watch.self, Audit.self, Quarantine.self, Replay.self,
+            Context.self, Completion.self,
         ])
+
+    /// Whose servers; allowed anywhere on the command line.
+    @OptionGroup var context: ContextOption
 
     /// Runs the command that the arguments name; a mistyped one is answered with what may have been meant.
     static func main() async {
-        if let complaint = complaint(of: Array(CommandLine.arguments.dropFirst()), configuration) {
+        var words = Array(CommandLine.arguments.dropFirst())
+        var context: String?
+        // A shell that asks for completions passes the words of somebody else's command line.
+        if words.first != "---completion" { (words, context) = ContextOption.taken(from: words) }
+        if let complaint = complaint(of: words, configuration) {
             Talk.say(complaint)
             exit(withError: ExitStatus.usage)
         }
-        await main(nil)
+        await Connections.$chosenContext.withValue(context) { [words] in await main(words) }
     }
 
     /// What is wrong with the first words, which name a command; nil if nothing is.
-    private static func complaint(of words: [String], _ configuration: CommandConfiguration) -> String? {
+    static func complaint(of words: [String], _ configuration: CommandConfiguration) -> String? {
         guard let word = words.first, !word.hasPrefix("-"), word != "help", !configuration.subcommands.isEmpty
         else { return nil }
         let commands = configuration.subcommands.map { $0.configuration }

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 
 /// How something is printed.
-enum Format: String, ExpressibleByArgument, CaseIterable {
+enum Format: String, CaseIterable {
     /// Columns for people.
     case table
     /// The same with more columns.
@@ -11,13 +11,30 @@ enum Format: String, ExpressibleByArgument, CaseIterable {
     case json
     /// The same fields as JSON.
     case yaml
+
+    /// Reads its name.
+    /// - Throws: `ValidationError`, which names the one that may have been meant.
+    static func read(_ word: String) throws -> Format {
+        if let format = Format(rawValue: word) { return format }
+        let names = allCases.map(\.rawValue)
+        guard let proposal = DidYouMean.proposals(for: word, among: names).first else {
+            throw ValidationError("there are \(names.joined(separator: ", "))")
+        }
+        throw ValidationError("did you mean \(proposal)?")
+    }
 }
 
 /// The option `-o` of everything that prints.
 struct OutputOptions: ParsableArguments {
     /// How to print.
-    @Option(name: [.customShort("o"), .customLong("output")], help: "table, wide, json or yaml.")
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: ArgumentHelp("table (default), wide, json or yaml.", valueName: "format"),
+        completion: .list(Format.allCases.map(\.rawValue)), transform: Format.read)
     var format = Format.table
+
+    /// Whose servers; read before all else.
+    @OptionGroup var context: ContextOption
 
     /// Prints one answer on stdout.
     /// - Parameters:
