@@ -115,20 +115,35 @@ struct AMQPHandle: ~Copyable {
         try check("confirm.select", channel)
     }
 
-    func declare(_ exchange: Topology.Exchange, _ channel: UInt16) throws(BrokerError) {
+    /// What the broker calls itself, "RabbitMQ 4.0.5"; nil if it does not say.
+    var product: String? {
+        guard let properties = unsafe amqp_get_server_properties(state) else { return nil }
+        var words = ["product": "", "version": ""]
+        for index in unsafe 0..<Int(properties.pointee.num_entries) {
+            let entry = unsafe properties.pointee.entries[index]
+            let name = unsafe Self.string(entry.key)
+            if words[name] != nil { unsafe words[name] = Self.text(entry.value) }
+        }
+        let product = [words["product"] ?? "", words["version"] ?? ""].filter { !$0.isEmpty }
+        return product.isEmpty ? nil : product.joined(separator: " ")
+    }
+
+    func declare(
+        _ exchange: Topology.Exchange, _ channel: UInt16, passive: Bool = false
+    ) throws(BrokerError) {
         let arena = TableArena()
         let arguments = unsafe arena.table(exchange.alternate.map { [("alternate-exchange", .text($0))] } ?? [])
         _ = unsafe amqp_exchange_declare(
-            state, channel, arena.bytes(exchange.name), arena.bytes(exchange.type), 0, 1, 0, 0, arguments)
+            state, channel, arena.bytes(exchange.name), arena.bytes(exchange.type), passive ? 1 : 0, 1, 0, 0, arguments)
         withExtendedLifetime(arena) {}
         try check("exchange.declare \(exchange.name)", channel)
     }
 
     /// Declares a queue.
-    /// - Returns: its name, which the broker chose if it was empty, and how many messages it holds.
+    /// - Returns: its name, which the broker chose if it was empty, how many messages it holds and how many read it.
     func declare(
         _ queue: Topology.Queue, _ channel: UInt16, passive: Bool = false
-    ) throws(BrokerError) -> (name: String, messages: Int) {
+    ) throws(BrokerError) -> (name: String, messages: Int, consumers: Int) {
         let arena = TableArena()
         var arguments: [(String, TableArena.Value)] = [("x-queue-type", .text(queue.kind.rawValue))]
         if queue.singleActiveConsumer { arguments.append(("x-single-active-consumer", .flag(true))) }
@@ -138,8 +153,26 @@ struct AMQPHandle: ~Copyable {
             queue.exclusive ? 1 : 0, arena.table(arguments))
         withExtendedLifetime(arena) {}
         try check("queue.declare \(queue.name)", channel)
-        guard let answer = unsafe answer else { return (queue.name, 0) }
-        return unsafe (Self.string(answer.pointee.queue), Int(answer.pointee.message_count))
+        guard let answer = unsafe answer else { return (queue.name, 0, 0) }
+        return unsafe (
+            Self.string(answer.pointee.queue), Int(answer.pointee.message_count), Int(answer.pointee.consumer_count)
+        )
+    }
+
+    func delete(queue: String, _ channel: UInt16) throws(BrokerError) {
+        let arena = TableArena()
+        _ = unsafe amqp_queue_delete(state, channel, arena.bytes(queue), 0, 0)
+        withExtendedLifetime(arena) {}
+        try check("queue.delete \(queue)", channel)
+    }
+
+    /// Takes a binding between two exchanges away; that there is none is no error.
+    func unbind(exchange: String, from source: String, key: String, _ channel: UInt16) throws(BrokerError) {
+        let arena = TableArena()
+        _ = unsafe amqp_exchange_unbind(
+            state, channel, arena.bytes(exchange), arena.bytes(source), arena.bytes(key), arena.table([]))
+        withExtendedLifetime(arena) {}
+        try check("exchange.unbind \(source)", channel)
     }
 
     func bind(_ binding: Topology.Binding, _ channel: UInt16) throws(BrokerError) {

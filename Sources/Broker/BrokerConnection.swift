@@ -70,6 +70,9 @@ public actor BrokerConnection {
     private var paused = false
     private var drainScheduled = false
 
+    /// What the broker calls itself, "RabbitMQ 4.0.5"; nil if it does not say.
+    public private(set) var product: String?
+
     /// Why the broker takes no publishes now (a memory or disk alarm); nil while it takes them.
     public private(set) var blockedReason: String?
 
@@ -97,6 +100,7 @@ public actor BrokerConnection {
         let handle = try AMQPHandle()
         try handle.connect(address, name: name, heartbeatSeconds: Self.heartbeatSeconds)
         try handle.openChannel(Self.publishChannel)
+        product = handle.product
         self.handle = consume handle
         watch()
     }
@@ -138,7 +142,7 @@ public actor BrokerConnection {
     }
 
     /// The broker closes a channel over an error: on one of its own nothing else suffers.
-    private func onChannelOfItsOwn<Result>(
+    func onChannelOfItsOwn<Result>(
         _ body: (borrowing AMQPHandle, UInt16) throws(BrokerError) -> Result
     ) throws -> Result {
         let channel = allocateChannel()

@@ -25,8 +25,12 @@ struct ManagementAPI: Sendable {
             var maxAge: String?
             var maxLengthBytes: Int64?
             var segmentBytes: Int64?
+            var deadLetterExchange: String?
+            var overflow: String?
 
             private enum CodingKeys: String, CodingKey {
+                case overflow
+                case deadLetterExchange = "dead-letter-exchange"
                 case maxAge = "max-age"
                 case maxLengthBytes = "max-length-bytes"
                 case segmentBytes = "stream-max-segment-size-bytes"
@@ -51,6 +55,20 @@ struct ManagementAPI: Sendable {
             case pattern, definition, priority
             case applyTo = "apply-to"
         }
+    }
+
+    /// A way from an exchange to a queue or another exchange.
+    struct Binding: Decodable, Sendable, Hashable {
+        var source: String
+        var destination: String
+        var routingKey: String
+    }
+
+    /// What a user may do: patterns of names.
+    struct Permission: Decodable, Sendable, Equatable {
+        var configure: String
+        var write: String
+        var read: String
     }
 
     private let base: URL
@@ -83,6 +101,27 @@ struct ManagementAPI: Sendable {
         try await get("queues/\(virtualHost)?columns=name,type,messages,segments,effective_policy_definition")
     }
 
+    /// The bindings that leave an exchange.
+    func bindings(from exchange: String) async throws -> [Binding] {
+        try await list("exchanges/\(virtualHost)/\(Self.escaped(exchange))/bindings/source")
+    }
+
+    /// The bindings that reach an exchange.
+    func bindings(to exchange: String) async throws -> [Binding] {
+        try await list("exchanges/\(virtualHost)/\(Self.escaped(exchange))/bindings/destination")
+    }
+
+    /// The bindings that reach a queue.
+    func bindings(toQueue queue: String) async throws -> [Binding] {
+        try await list("queues/\(virtualHost)/\(Self.escaped(queue))/bindings")
+    }
+
+    /// What a user may do in the virtual host; nil if it has no rights there.
+    func permission(of user: String) async throws -> Permission? {
+        let (status, data) = try await request("GET", "permissions/\(virtualHost)/\(Self.escaped(user))", nil)
+        return status == 404 ? nil : try decode(data, "permission")
+    }
+
     /// An operator policy of the virtual host; nil if there is none of that name.
     func operatorPolicy(_ name: String) async throws -> OperatorPolicy? {
         let (status, data) = try await request("GET", "operator-policies/\(virtualHost)/\(Self.escaped(name))", nil)
@@ -98,6 +137,12 @@ struct ManagementAPI: Sendable {
     /// Deletes an operator policy, if it is there.
     func removeOperatorPolicy(_ name: String) async throws {
         _ = try await request("DELETE", "operator-policies/\(virtualHost)/\(Self.escaped(name))", nil)
+    }
+
+    /// Nothing where there is no such thing.
+    private func list<Element: Decodable>(_ path: String) async throws -> [Element] {
+        let (status, data) = try await request("GET", path, nil)
+        return status == 404 ? [] : try decode(data, path)
     }
 
     private func get<Answer: Decodable>(_ path: String) async throws -> Answer {

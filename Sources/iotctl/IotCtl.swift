@@ -20,12 +20,13 @@ struct IotCtl: AsyncParsableCommand {
               iotctl quarantine ls --since 1h
               iotctl replay --from 2h --into again
               iotctl audit --since 1h
+              iotctl doctor
 
             Servers, from the environment (or from files that these name with _FILE behind),
             else from the context that --context, IOTCTL_CONTEXT or iotctl context use names:
               AMQP_URL        amqp://user:password@host:5672/%2f
               DATABASE_URL    postgresql://user:password@host:5432/iot
-              MANAGEMENT_URL  http://user:password@host:15672
+              MANAGEMENT_URL  http://user:password@host:15672 (for iotctl doctor)
 
             Exit codes:
               0 done  1 failed  2 not found  3 timed out  4 rejected by the sensor
@@ -39,7 +40,7 @@ struct IotCtl: AsyncParsableCommand {
         subcommands: [
             Sleep.self, Awake.self, ChangeFrequency.self, SetDesired.self, Get.self, Describe.self, Tail.self,
             Watch.self, Audit.self, Quarantine.self, Replay.self,
-            Context.self, Completion.self,
+            Doctor.self, Context.self, Completion.self,
         ])
 
     /// Whose servers; allowed anywhere on the command line.
