@@ -37,16 +37,16 @@ public struct AlarmFilter: Sendable {
     public var activeOnly: Bool
     /// Only those that were raised or cleared within this time before the database's now; nil: all.
     public var within: Duration?
-    /// Only those of this sensor; nil: of all.
-    public var serial: String?
+    /// Only those of these sensors; nil: of all.
+    public var serials: [String]?
     /// At most so many, the newest.
     public var countMax: Int
 
     /// Those.
-    public init(activeOnly: Bool = false, within: Duration? = nil, serial: String? = nil, countMax: Int = 1000) {
+    public init(activeOnly: Bool = false, within: Duration? = nil, serials: [String]? = nil, countMax: Int = 1000) {
         self.activeOnly = activeOnly
         self.within = within
-        self.serial = serial
+        self.serials = serials
         self.countMax = countMax
     }
 }
@@ -63,8 +63,7 @@ extension StoreConnection {
 
 extension Session {
     func alarms(_ filter: AlarmFilter) throws -> [AlarmRecord] {
-        let seconds = filter.within.map { Double($0.components.seconds) + Double($0.components.attoseconds) / 1e18 }
-        return try query(
+        try query(
             """
             SELECT a.alarm_id, s.serial, a.channel, c.name, coalesce(c.unit, '') AS unit, a.rule, a.value,
                 a.limit_value, a.clear_value, a.text,
@@ -73,10 +72,13 @@ extension Session {
             WHERE (NOT $1::boolean OR a.cleared_at IS NULL)
                 AND ($2::float8 IS NULL
                     OR greatest(a.raised_at, a.cleared_at) >= now() - make_interval(secs => $2::float8))
-                AND ($3::text IS NULL OR s.serial = $3::text)
+                AND ($3::text[] IS NULL OR s.serial = ANY ($3::text[]))
             ORDER BY coalesce(a.raised_at, a.cleared_at) DESC, a.alarm_id LIMIT $4
             """,
-            [.flag(filter.activeOnly), .double(seconds), .text(filter.serial), .integer(Int64(filter.countMax))]
+            [
+                .flag(filter.activeOnly), .double(filter.within?.seconds),
+                filter.serials.map { .texts($0) } ?? .null, .integer(Int64(filter.countMax)),
+            ]
         ).rows.map(alarm)
     }
 }

@@ -18,3 +18,8 @@ extension Rows.Row {
         return .microseconds(now - time)
     }
 }
+
+extension Duration {
+    /// Seconds with their fraction, for `make_interval`.
+    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}

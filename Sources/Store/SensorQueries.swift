@@ -149,7 +149,7 @@ extension StoreConnection {
     /// The channels of a sensor, with their newest values.
     /// - Throws: `StoreError`.
     public func channels(of serial: String) throws -> [ChannelRecord] {
-        try transaction(timeout: .seconds(30)) { session in try session.channels(of: serial) }
+        try transaction(timeout: .seconds(30)) { session in try session.channels(of: [serial])[serial] ?? [] }
     }
 
     /// All that is known of a sensor; nil if there is none of that serial.
@@ -186,7 +186,7 @@ extension StoreConnection {
 // MARK: statements
 
 extension Session {
-    fileprivate func sensorSummaries(_ serials: [String]?) throws -> [SensorSummary] {
+    func sensorSummaries(_ serials: [String]?) throws -> [SensorSummary] {
         try query(
             """
             SELECT s.serial, s.kind, s.firmware, s.state, s.presence, s.tags::text AS tags, t.name AS target,
@@ -205,15 +205,16 @@ extension Session {
         ).rows.map(summary)
     }
 
-    fileprivate func channels(of serial: String) throws -> [ChannelRecord] {
+    /// The channels of sensors by serial; in the order of their numbers.
+    func channels(of serials: [String]) throws -> [String: [ChannelRecord]] {
         try query(
             """
-            SELECT c.channel, c.name, c.quantity, c.unit, l.value, l.min, l.max, l.rms,
+            SELECT s.serial, c.channel, c.name, c.quantity, c.unit, l.value, l.min, l.max, l.rms,
                 \(microseconds("l.\"time\"")) AS time_us, \(microseconds("now()")) AS now_us
             FROM sensor s JOIN channel c USING (sensor_id) LEFT JOIN latest l USING (sensor_id, channel)
-            WHERE s.serial = $1 ORDER BY c.channel
-            """, [.text(serial)]
-        ).rows.map(channel)
+            WHERE s.serial = ANY ($1::text[]) ORDER BY c.channel
+            """, [.texts(serials)]
+        ).rows.reduce(into: [:]) { $0[$1.text("serial"), default: []].append(channel($1)) }
     }
 
     fileprivate func boots(of serial: String, countMax: Int) throws -> [BootRecord] {
@@ -240,10 +241,11 @@ extension Session {
         return SensorDetail(
             summary: summary, firstSeen: row.time("first_seen_us"), desired: desired(row),
             reportedJSON: row["reported"] ?? "{}", reportedVersion: row.integer("reported_version") ?? 0,
-            announcedNextSequence: row.integer("next_sequence"), channels: try channels(of: serial),
+            announcedNextSequence: row.integer("next_sequence"), channels: try channels(of: [serial])[serial] ?? [],
             boots: try boots(of: serial, countMax: SensorDetail.bootsMax),
-            commands: try commands(for: serial, countMax: SensorDetail.commandsMax),
-            activeAlarms: try alarms(AlarmFilter(activeOnly: true, serial: serial)))
+            commands: try commands(
+                CommandFilter(serials: [serial], countMax: SensorDetail.commandsMax)),
+            activeAlarms: try alarms(AlarmFilter(activeOnly: true, serials: [serial])))
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Sensors
 internal import Store
 
 extension AlarmRecord {
@@ -14,4 +15,10 @@ extension AlarmRecord {
 
     /// "temperature", or the number of a channel without a name.
     var channelText: String { channelName ?? String(channel) }
+
+    /// From its trigger to its clear; nil while one of them has not come.
+    var lasted: Duration? {
+        guard let raisedAt, let clearedAt else { return nil }
+        return .nanoseconds(clearedAt.nanoseconds(since: raisedAt))
+    }
 }

@@ -9,6 +9,8 @@ struct Describe: AsyncParsableCommand {
         discussion: """
             Examples:
               iotctl describe sensor lab-1
+              iotctl describe command 6fa459ea
+              iotctl describe target press-4
             """,
-        subcommands: [DescribeSensor.self])
+        subcommands: [DescribeSensor.self, DescribeCommand.self, DescribeTarget.self])
 }

@@ -83,7 +83,7 @@ private struct SensorText {
 
     private var drift: Table {
         Table(
-            columns: [.text("PROPERTY"), .text("DESIRED"), .text("REPORTED")],
+            columns: [.long("PROPERTY"), .long("DESIRED"), .long("REPORTED")],
             rows: sensor.drift.map { [Cell($0.path), Cell($0.desired.plain), Cell($0.reported.plain, .doubtful)] })
     }
 
@@ -117,7 +117,7 @@ private struct SensorText {
     private var commands: Table {
         Table(
             columns: [
-                .text("ISSUED"), .text("COMMAND"), .text("STATE"), .text("REASON"), .wide("ARGUMENTS"),
+                .text("ISSUED"), .text("COMMAND"), .text("STATE"), .long("REASON"), .wide("ARGUMENTS"),
                 .wide("ISSUER"), .wide("ID"),
             ],
             rows: sensor.commands.map {

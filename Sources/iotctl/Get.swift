@@ -10,6 +10,10 @@ struct Get: AsyncParsableCommand {
             Examples:
               iotctl get sensors -o wide
               iotctl get alarms --active
+              iotctl get commands --state queued
+              iotctl get partitions
             """,
-        subcommands: [GetSensors.self, GetAlarms.self])
+        subcommands: [
+            GetSensors.self, GetAlarms.self, GetCommands.self, GetTargets.self, GetPartitions.self,
+        ])
 }

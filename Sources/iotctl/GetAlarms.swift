@@ -50,14 +50,14 @@ struct GetAlarms: AsyncParsableCommand {
     static func table(_ alarms: [AlarmRecord]) -> Table {
         Table(
             columns: [
-                .text("RAISED"), .text("CLEARED"), .text("SENSOR"), .text("CHANNEL"), .number("VALUE"),
-                .number("LIMIT"), .wide("RULE"), .wide("TEXT"), .wide("ID"),
+                .text("RAISED"), .text("LASTED"), .long("SENSOR"), .long("CHANNEL"), .number("VALUE"),
+                .number("LIMIT"), .wide("CLEARED"), .wide("RULE"), .wide("TEXT"), .wide("ID"),
             ],
             rows: alarms.map {
                 [
-                    Cell($0.raisedAt?.short), $0.isActive ? Cell(word: "active") : Cell($0.clearedAt?.short),
+                    Cell($0.raisedAt?.short), $0.isActive ? Cell(word: "active") : Cell($0.lasted?.short),
                     Cell($0.serial), Cell($0.channelText), Cell($0.value?.short), Cell($0.limit?.short),
-                    Cell($0.rule), Cell($0.text), Cell($0.id),
+                    Cell($0.clearedAt?.short), Cell($0.rule), Cell($0.text), Cell($0.id),
                 ]
             })
     }

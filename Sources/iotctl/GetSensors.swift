@@ -11,6 +11,7 @@ struct GetSensors: AsyncParsableCommand {
             Examples:
               iotctl get sensors
               iotctl get sensors lab-1 lab-2 -o wide
+              iotctl get sensors --sort-by value
               iotctl get sensors -o json | jq '.[] | select(.presence == "offline").serial'
 
             SEEN is the age of the newest announcement, VALUE that of the newest stored value.
@@ -18,6 +19,12 @@ struct GetSensors: AsyncParsableCommand {
             arrived; a right one is behind by as long as the frame took.
             """,
         aliases: ["sensor"])
+
+    /// In which order.
+    @Option(
+        name: .customLong("sort-by"),
+        help: "serial, kind, state, presence, target; or the largest first: rate, seen, value, clock, dropped.")
+    var order = SensorOrder.serial
 
     /// Which.
     @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "serial"))
@@ -33,8 +40,9 @@ struct GetSensors: AsyncParsableCommand {
             let sensors = try await store.sensorSummaries(serials.isEmpty ? nil : serials)
             let unknown = serials.filter { word in !sensors.contains { $0.serial == word } }
             if unknown.isEmpty || !sensors.isEmpty {
-                try output.show(.list(sensors.map(\.record))) { wide, style in
-                    Self.table(sensors).text(wide: wide, style)
+                let ordered = order.sorted(sensors)
+                try output.show(.list(ordered.map(\.record))) { wide, style in
+                    Self.table(ordered).text(wide: wide, style)
                 }
             }
             if !unknown.isEmpty { throw try await store.notFound(unknown) }

@@ -39,7 +39,8 @@ struct IotCtl: AsyncParsableCommand {
         version: "iotctl 0.1.0",
         subcommands: [
             Sleep.self, Awake.self, ChangeFrequency.self, SetDesired.self, Get.self, Describe.self, Tail.self,
-            Watch.self, Audit.self, Quarantine.self, Replay.self,
+            Watch.self, Logs.self, Top.self, Wait.self, CommandVerb.self,
+            Audit.self, Quarantine.self, Replay.self,
             Doctor.self, Context.self, Completion.self,
         ])
 

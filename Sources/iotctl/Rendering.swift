@@ -15,8 +15,8 @@ enum Tone: String {
     init(word: String) {
         switch word {
         case "awake", "online", "succeeded", "cleared", "clear": self = .good
-        case "asleep", "unknown", "timed_out", "expired", "cancelled": self = .doubtful
-        case "failed", "rejected", "offline", "stopped", "active", "trigger": self = .bad
+        case "asleep", "unknown", "lost", "timed_out", "expired", "cancelled", "warning": self = .doubtful
+        case "failed", "rejected", "offline", "stopped", "active", "trigger", "error": self = .bad
         default: self = .plain
         }
     }
@@ -26,12 +26,14 @@ enum Tone: String {
 struct Style {
     /// Whether colours are used.
     var isColoured: Bool
+    /// Columns of the terminal, to which long texts are cut; nil: they are not.
+    var width: Int?
 
     /// Coloured on a terminal, unless NO_COLOR is set or the terminal is dumb.
     static var standard: Style {
         let environment = ProcessInfo.processInfo.environment
         let wanted = (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
-        return Style(isColoured: wanted && isatty(STDOUT_FILENO) == 1)
+        return Style(isColoured: wanted && isatty(STDOUT_FILENO) == 1, width: Screen.size?.columns)
     }
 
     /// The text in the colour of its tone.
@@ -70,9 +72,13 @@ struct Table {
         var isNumeric = false
         /// Whether it is shown with `-o wide` only.
         var isWide = false
+        /// Whether its texts may be cut, where the terminal is too narrow.
+        var isLong = false
 
         /// A column of texts.
         static func text(_ title: String) -> Column { Column(title: title) }
+        /// A column of texts that may be cut.
+        static func long(_ title: String) -> Column { Column(title: title, isLong: true) }
         /// A column of numbers.
         static func number(_ title: String) -> Column { Column(title: title, isNumeric: true) }
         /// A column of texts for `-o wide`.
@@ -86,12 +92,16 @@ struct Table {
     /// Each with a cell for each column.
     var rows: [[Cell]]
 
-    /// Lines of text, the titles first; each ends with a line feed.
+    /// Fewest characters that a long text is cut to.
+    private static let longMin = 8
+
+    /// Lines of text, the titles first; each ends with a line feed. With `wide` nothing is cut.
     func text(wide: Bool, _ style: Style, indent: String = "") -> String {
         let shown = columns.indices.filter { wide || !columns[$0].isWide }
-        let widths = shown.map { index in
+        var widths = shown.map { index in
             rows.reduce(columns[index].title.count) { max($0, $1[index].text.count) }
         }
+        if let width = style.width, !wide { shrink(&widths, shown, to: width - indent.count) }
         let lines = [columns.map { Cell($0.title) }] + rows
         return lines.map { cells in
             let parts = zip(shown, widths).map { index, width in
@@ -101,11 +111,30 @@ struct Table {
         }.joined()
     }
 
+    /// Takes from the columns of long texts, each time from the widest, until the lines fit.
+    private func shrink(_ widths: inout [Int], _ shown: [Int], to width: Int) {
+        var excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
+        while excess > 0 {
+            let long = shown.indices.filter {
+                columns[shown[$0]].isLong && widths[$0] > max(Self.longMin, columns[shown[$0]].title.count)
+            }
+            guard let widest = long.max(by: { widths[$0] < widths[$1] }) else { return }
+            widths[widest] -= 1
+            excess -= 1
+        }
+    }
+
     private func pad(_ cell: Cell, to width: Int, _ isNumeric: Bool, isLast: Bool, _ style: Style) -> String {
-        let space = String(repeating: " ", count: max(0, width - cell.text.count))
-        let text = style.paint(cell.text, cell.tone)
+        let shown = cell.text.cut(to: width)
+        let space = String(repeating: " ", count: max(0, width - shown.count))
+        let text = style.paint(shown, cell.tone)
         return isNumeric ? space + text : isLast ? text : text + space
     }
+}
+
+extension String {
+    /// At most so many characters, with an ellipsis in place of what is left out.
+    func cut(to width: Int) -> String { count <= width ? self : prefix(max(0, width - 1)) + "…" }
 }
 
 extension String {

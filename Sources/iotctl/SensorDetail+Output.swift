@@ -46,15 +46,3 @@ extension BootRecord {
         ])
     }
 }
-
-extension CommandRecord {
-    /// As JSON.
-    var record: Value {
-        .record([
-            "id": .text(id), "sensor": .text(serial), "command": .text(name),
-            "arguments": Value(json: argumentsJSON) ?? .null, "issuer": .text(issuer), "state": .text(state),
-            "reason": .text(reason), "issued_at": .time(issuedAt), "expires_at": .time(expiresAt),
-            "delivered_at": .time(deliveredAt), "finished_at": .time(finishedAt),
-        ])
-    }
-}

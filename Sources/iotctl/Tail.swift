@@ -37,24 +37,12 @@ struct Tail: AsyncParsableCommand {
             let channels = try await store.channels(of: sensor).map { ($0.channel, $0.name) }
             await store.close()
             let names = Dictionary(channels, uniquingKeysWith: { first, _ in first })
-            let output = live.output
-            try await live.follow([Routing.key(serial, .data)], over: connections, lengthMax: 1000) { delivery in
-                try Self.show(delivery, names, output)
+            let keys = [Routing.key(serial, .data)]
+            try await live.follow(keys, over: connections, lengthMax: 1000, state: ()) { delivery, _ in
+                let frame = LiveFrame(
+                    frame: unsafe try DataPayload.decode(delivery.body.span.bytes), delivery: delivery, names: names)
+                return [LiveLine(value: frame.value, cells: frame.cells, text: frame.text)]
             }
-        }
-    }
-
-    private static func show(
-        _ delivery: Delivery, _ names: [Int16: String], _ output: OutputOptions
-    ) throws -> Bool {
-        do {
-            let frame = LiveFrame(
-                frame: unsafe try DataPayload.decode(delivery.body.span.bytes), delivery: delivery, names: names)
-            try output.showNext(frame.value) { _ in frame.line }
-            return true
-        } catch let rejection as Rejection {
-            Talk.say("\(delivery.key): \(rejection)")
-            return false
         }
     }
 }
@@ -65,17 +53,20 @@ private struct LiveFrame {
     let delivery: Delivery
     let names: [Int16: String]
 
-    /// "2026-11-21T09:30:00.000000001Z  #12  x n=500 min=-1 mean=0 max=1  temperature=20.5"
-    var line: String {
-        let time = frame.start?.description ?? "(no clock)"
-        let number = frame.position.map { "#\($0.sequence)" } ?? "#-"
+    /// "2026-11-21T09:30:00.000000001Z  #12"
+    var cells: [Cell] {
+        [Cell(frame.start?.description ?? "(no clock)"), Cell(frame.position.map { "#\($0.sequence)" } ?? "#-")]
+    }
+
+    /// "x n=500 min=-1 mean=0 max=1  temperature=20.5"
+    var text: String {
         let blocks = frame.blocks.map { block in
             let statistics = SampleStatistics(block.samples)
             guard block.samples.count > 1 else { return "\(name(block))=\(block.samples[0].short)" }
             let (min, mean, max) = (statistics.min?.short, statistics.mean?.short, statistics.max?.short)
             return "\(name(block)) n=\(block.samples.count) min=\(min ?? "-") mean=\(mean ?? "-") max=\(max ?? "-")"
         }
-        return ([time, number] + blocks).joined(separator: "  ").printable
+        return blocks.joined(separator: "  ")
     }
 
     /// docs/iotctl-json.md, "frame".

@@ -9,6 +9,8 @@ struct Watch: AsyncParsableCommand {
         discussion: """
             Examples:
               iotctl watch alarms
+              iotctl watch sensors lab-1
+              iotctl watch commands
             """,
-        subcommands: [WatchAlarms.self])
+        subcommands: [WatchAlarms.self, WatchSensors.self, WatchCommands.self])
 }

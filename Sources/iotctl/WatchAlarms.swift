@@ -26,30 +26,20 @@ struct WatchAlarms: AsyncParsableCommand {
     /// Shows them.
     func run() async throws {
         try await perform {
-            let output = live.output
-            try await live.follow(["*.alarms.#"], over: try Connections(), lengthMax: 10_000) { delivery in
-                try Self.show(delivery, output)
+            try await live.follow(["*.alarms.#"], over: try Connections(), lengthMax: 10_000, state: ()) {
+                delivery, _ in
+                let (sensor, subject) = try Routing.parse(key: delivery.key)
+                guard case .alarm(let edge) = subject else { return [] }
+                return [Self.line(unsafe try AlarmCodec.decode(delivery.body.span.bytes), sensor, edge)]
             }
         }
     }
 
-    private static func show(_ delivery: Delivery, _ output: OutputOptions) throws -> Bool {
-        do {
-            let (sensor, subject) = try Routing.parse(key: delivery.key)
-            guard case .alarm(let edge) = subject else { return false }
-            let alarm = unsafe try AlarmCodec.decode(delivery.body.span.bytes)
-            try output.showNext(value(alarm, sensor, edge)) { style in line(alarm, sensor, edge, style) }
-            return true
-        } catch let rejection as Rejection {
-            Talk.say("\(delivery.key): \(rejection)")
-            return false
-        }
-    }
-
-    private static func line(_ alarm: Alarm, _ sensor: SerialNumber, _ edge: Alarm.Edge, _ style: Style) -> String {
+    private static func line(_ alarm: Alarm, _ sensor: SerialNumber, _ edge: Alarm.Edge) -> LiveLine {
         let word = edge.rawValue + String(repeating: " ", count: 7 - edge.rawValue.count)
-        let facts = "\(sensor)  \(alarm.rule)  \(alarm.value.short) (limit \(alarm.limit.short))".printable
-        return "\(alarm.at.short)  \(style.paint(word, Tone(word: edge.rawValue)))  \(facts)"
+        return LiveLine(
+            value: value(alarm, sensor, edge), cells: [Cell(alarm.at.short), Cell(word, Tone(word: edge.rawValue))],
+            text: "\(sensor)  \(alarm.rule)  \(alarm.value.short) (limit \(alarm.limit.short))")
     }
 
     /// docs/iotctl-json.md, "alarm event".

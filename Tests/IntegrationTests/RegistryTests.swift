@@ -271,7 +271,7 @@ extension Integration {
                 #expect(rows[0].double("limit_value") == 5 && rows[0].integer("lasted") == 8)
                 #expect(rows[0]["text"] == "too 6.0" && rows[0].integer("channel") == 3)
                 #expect(rows[1]["alarm_id"] == "B" && rows[1]["lasted"] == nil && rows[1].double("value") == 7)
-                let active = try await system.store.alarms(AlarmFilter(activeOnly: true, serial: "a"))
+                let active = try await system.store.alarms(AlarmFilter(activeOnly: true, serials: ["a"]))
                 #expect(active.map(\.id) == ["B"])
             }
         }

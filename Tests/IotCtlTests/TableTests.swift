@@ -1,0 +1,52 @@
+import Testing
+
+@testable import iotctl
+
+@Suite struct TableTests {
+    private let table = Table(
+        columns: [.text("ID"), .long("SENSOR"), .number("AGE"), .long("REASON"), .wide("ISSUER")],
+        rows: [
+            ["6fa459ea", "gateway-hall-3--vibration-0001", "12s", "too fast: 1000000 Hz, at most 48000 Hz", "me"],
+            ["7fa459ea", "lab-1", "3d", "-", "you"],
+        ])
+
+    private func lines(_ width: Int?, wide: Bool = false, coloured: Bool = false) -> [String] {
+        table.text(wide: wide, Style(isColoured: coloured, width: width)).split(separator: "\n").map { String($0) }
+    }
+
+    @Test func longTextsAreCutToTheTerminal() {
+        #expect(
+            lines(nil)[1] == "6fa459ea  gateway-hall-3--vibration-0001  12s  too fast: 1000000 Hz, at most 48000 Hz")
+        let cut = lines(60)
+        #expect(cut.allSatisfy { $0.count <= 60 }, "\(cut)")
+        #expect(cut[1].hasPrefix("6fa459ea  gateway-hall-3") && cut[1].contains("…") && cut[1].hasSuffix("…"))
+        #expect(cut[2].contains("lab-1 ") && cut[2].contains(" 3d  -"), "\(cut[2])")
+        // The widest gives way first.
+        #expect(lines(80)[1].contains("gateway-hall-3--vibration-0001") == false || lines(80)[1].hasSuffix("…"))
+    }
+
+    @Test func whatMayNotBeCutIsNot() {
+        for width in [1, 10, 30] { #expect(lines(width)[1].hasPrefix("6fa459ea  gateway…  12s  too fas…"), "\(width)") }
+        #expect(lines(40, wide: true)[1].hasSuffix("at most 48000 Hz  me"))
+    }
+
+    @Test func idsAreAsLongAsTheyMustBe() {
+        let ids = ["6fa459ea-ee8a-3ca4", "6fa459ea-ee8b-3ca4", "7fa459ea-ee8a-3ca4"]
+        #expect(ids.shortened.values.map(\.count).allSatisfy { $0 == 16 })
+        #expect(Set(ids.shortened.values).count == 3)
+        #expect(["6fa459ea-ee8a-3ca4"].shortened == ["6fa459ea-ee8a-3ca4": "6fa459ea"])
+        #expect(["a", "b", "a"].shortened == ["a": "a", "b": "b"] && [].shortened.isEmpty)
+    }
+
+    @Test func coloursDoNotCount() {
+        let text = "\u{1B}[31mabcdef\u{1B}[0m"
+        #expect(text.clipped(to: 3) == "\u{1B}[31mabc\u{1B}[0m")
+        #expect("abc".clipped(to: 3) == "abc" && "abc".clipped(to: 0).isEmpty)
+    }
+
+    @Test func numbersAreGrouped() {
+        #expect(Int64(0).grouped == "0" && Int64(999).grouped == "999" && Int64(-1000).grouped == "-1,000")
+        #expect(Int64(12_345_678).grouped == "12,345,678")
+        #expect(Int64(clamped: .infinity) == .max && Int64(clamped: .nan) == 0 && Int64(clamped: 2.5) == 3)
+    }
+}
