@@ -70,14 +70,16 @@ extension EndToEnd {
             return try #require(any as? [[String: Any]] ?? (any as? [String: Any]).map { [$0] })
         }
 
-        /// On a terminal of `columns` x 24.
+        private func number(_ any: Any?) -> Double? { any as? Double ?? (any as? Int).map { Double($0) } }
+
+        /// On a terminal of 80 x 24.
         private func onTerminal(
-            _ system: TestSystem, _ columns: Int = 80, steps: String = "[]", _ arguments: String...,
+            _ system: TestSystem, steps: String = "[]", _ arguments: String...,
             changing: [String: String] = [:]
         ) async throws -> Program.Result {
             let script = TestServers.root.appending(path: "Tests/EndToEndTests/Outside/terminal.py").path
             return try await system.run(
-                "/usr/bin/python3", [script, "\(columns)", "24", steps, Program.built("iotctl").path] + arguments,
+                "/usr/bin/python3", [script, "80", "24", steps, Program.built("iotctl").path] + arguments,
                 changing: changing.merging(["TERM": "xterm", "NO_COLOR": ""]) { old, _ in old },
                 deadline: .seconds(120))
         }
@@ -103,7 +105,8 @@ extension EndToEnd {
                     #expect(lines(terminal.output).count >= 2, "\(what)")
                     let wide = try await system.run("iotctl", arguments + ["-o", "wide"], changing: Self.broker)
                     #expect(wide.status == 0)
-                    #expect(try json(system.run("iotctl", arguments + ["-o", "json"]).output).count >= 1)
+                    let listed = try await system.run("iotctl", arguments + ["-o", "json"])
+                    #expect(try json(listed.output).count >= 1)
                 }
                 // What a terminal cuts a pipe gets in full.
                 let full = try await system.run("iotctl", ["get", "commands"])
@@ -133,8 +136,8 @@ extension EndToEnd {
 
                 let one = try await system.run("iotctl", ["describe", "command", "6fa459ea-ee"])
                 #expect(one.status == 0, "\(one.errors)")
-                for part in ["hertz=2000", "succeeded", "500ms", "1500ms", "issued", "delivered", "expiry"] {
-                    #expect(one.output.contains(part) || part == "1500ms", "\(part): \(one.output)")
+                for part in ["hertz=2000", "succeeded", "500ms", "issued", "delivered", "expiry"] {
+                    #expect(one.output.contains(part), "\(part): \(one.output)")
                 }
                 let several = try await system.run("iotctl", ["describe", "command", "6fa"])
                 #expect(several.status == 64 && several.output.isEmpty)
@@ -142,7 +145,7 @@ extension EndToEnd {
                 #expect(try await system.run("iotctl", ["describe", "command", "abc"]).status == 2)
                 let detail = try json(
                     try await system.run("iotctl", ["describe", "command", "6fa459ea-ee", "-o", "json"]).output)[0]
-                #expect(detail["finished_after_s"] as? Double == 2 && detail["delivered_after_s"] as? Double == 0.5)
+                #expect(number(detail["finished_after_s"]) == 2 && number(detail["delivered_after_s"]) == 0.5)
             }
         }
 
@@ -212,7 +215,8 @@ extension EndToEnd {
             try await withFleet { system in
                 let met = try await system.run(
                     "iotctl", ["wait", "sensor", "lab-1", "--for", "state=awake", "--for", "drift=none", "-o", "json"])
-                #expect(met.status == 0 && (try json(met.output)[0]["met"] as? Bool) == true, "\(met.errors)")
+                #expect(met.status == 0, "\(met.errors)")
+                #expect(try json(met.output)[0]["met"] as? Bool == true)
                 let late = try await system.run(
                     "iotctl",
                     ["wait", "sensor", "lab-1", "lab-2", "--for", "presence=online", "--timeout", "300ms"])
@@ -275,7 +279,8 @@ extension EndToEnd {
                 let top = try await system.run(
                     "iotctl", ["top", "--interval", "100ms", "-o", "json"], changing: Self.broker)
                 #expect(top.status == 0, "\(top.errors)")
-                #expect((try json(top.output)[0]["trouble"] as? String)?.contains("broker") == true)
+                let trouble = try json(top.output)[0]["trouble"] as? String
+                #expect(trouble?.contains("broker") == true)
             }
         }
 

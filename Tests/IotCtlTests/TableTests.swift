@@ -1,5 +1,7 @@
+import Sensors
 import Testing
 
+@testable import Store
 @testable import iotctl
 
 @Suite struct TableTests {
@@ -35,7 +37,7 @@ import Testing
         #expect(ids.shortened.values.map(\.count).allSatisfy { $0 == 16 })
         #expect(Set(ids.shortened.values).count == 3)
         #expect(["6fa459ea-ee8a-3ca4"].shortened == ["6fa459ea-ee8a-3ca4": "6fa459ea"])
-        #expect(["a", "b", "a"].shortened == ["a": "a", "b": "b"] && [].shortened.isEmpty)
+        #expect(["a", "b", "a"].shortened == ["a": "a", "b": "b"] && [String]().shortened.isEmpty)
     }
 
     @Test func coloursDoNotCount() {
@@ -48,5 +50,20 @@ import Testing
         #expect(Int64(0).grouped == "0" && Int64(999).grouped == "999" && Int64(-1000).grouped == "-1,000")
         #expect(Int64(12_345_678).grouped == "12,345,678")
         #expect(Int64(clamped: .infinity) == .max && Int64(clamped: .nan) == 0 && Int64(clamped: 2.5) == 3)
+    }
+
+    @Test func sensorsAreSorted() {
+        func sensor(_ serial: String, _ kind: String, _ hertz: Double?, seen: Duration?) -> SensorSummary {
+            SensorSummary(
+                serial: serial, kind: kind, firmware: "", state: "awake", presence: "online",
+                rate: hertz.flatMap { SampleRate(hertz: $0) }, lastSeenAge: seen, tagsJSON: "{}")
+        }
+        let sensors = [
+            sensor("c", "gps", 1, seen: .seconds(5)), sensor("b", "vibration", 1000, seen: nil),
+            sensor("a", "gps", 1, seen: .seconds(50)),
+        ]
+        func order(_ order: SensorOrder) -> String { order.sorted(sensors).map(\.serial).joined() }
+        #expect(order(.serial) == "abc" && order(.kind) == "acb" && order(.rate) == "bac" && order(.seen) == "acb")
+        #expect(order(.dropped) == "abc" && order(.clock) == "abc")
     }
 }

@@ -38,6 +38,19 @@ import Testing
             told(watch.note(announcement(boot: 6), from: "a")).prefix(2) == ["boot_id 5>6", "presence offline>online"])
     }
 
+    @Test func whatItReportsIsToldWhenItChanges() {
+        var watch = known()
+        var said = announcement()
+        said.properties = ["location.name": .text("Hall 3"), "gain": .number(2)]
+        #expect(watch.note(said, from: "a").isEmpty, "nobody knows what it was before")
+        said.properties["gain"] = .number(3)
+        #expect(told(watch.note(said, from: "a")) == ["reported.gain 2>3"])
+        _ = watch.note(announcement(.lost), from: "a")
+        said.properties["location.name"] = nil
+        #expect(
+            told(watch.note(said, from: "a")) == ["presence lost>online", "reported.location.name Hall 3>null"])
+    }
+
     @Test func aWillCountsOnlyForItsOwnConnection() {
         var watch = known()
         #expect(watch.note(announcement(boot: 4, .lost), from: "a").isEmpty, "of an older start")
