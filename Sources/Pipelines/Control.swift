@@ -12,16 +12,13 @@ public struct CommandRequest: Sendable {
     public var name: String
     /// By name.
     public var arguments: [String: Command.Value]
-    /// For how long it may be run, and how long the broker keeps it for a sensor that is away.
-    public var validity: Duration
     /// Who asks, at most 128 bytes.
     public var issuer: String
 
-    /// That command, valid for so long.
-    public init(name: String, arguments: [String: Command.Value] = [:], validity: Duration, issuer: String) {
+    /// That command.
+    public init(name: String, arguments: [String: Command.Value] = [:], issuer: String) {
         self.name = name
         self.arguments = arguments
-        self.validity = validity
         self.issuer = issuer
     }
 }
@@ -44,6 +41,8 @@ public enum CommandOutcome: String, Sendable, CaseIterable {
     case delivered
     /// Run.
     case succeeded
+    /// Not sent: too many others failed, or somebody interrupted.
+    case skipped
     /// Not run: it was too old, or its time passed without any answer.
     case expired
     /// Not known: no answer, or no final one, came in time.
@@ -53,137 +52,46 @@ public enum CommandOutcome: String, Sendable, CaseIterable {
     /// Tried in vain, or refused by the broker.
     case failed
 
-    /// The worst of several, which speaks for all: failed, then rejected, timed out, expired, and the good ones last.
+    /// The worst of several, which speaks for all: failed, then rejected, timed out, expired, skipped, and the good ones
+    /// last.
     public static func worst(_ outcomes: some Sequence<CommandOutcome>) -> CommandOutcome? {
         outcomes.max { $0.gravity < $1.gravity }
     }
 
-    private var gravity: Int {
+    /// How bad it is: 0 is good.
+    public var gravity: Int {
         switch self {
         case .queued, .delivered, .succeeded: 0
-        case .expired: 1
-        case .timedOut: 2
-        case .rejected: 3
-        case .failed: 4
+        case .skipped: 1
+        case .expired: 2
+        case .timedOut: 3
+        case .rejected: 4
+        case .failed: 5
         }
     }
+
+    /// Whether it counts as a failure of the sensor that was asked.
+    public var isFailure: Bool { gravity > CommandOutcome.skipped.gravity }
 }
 
-/// What became of one command.
-public struct CommandResult: Sendable, Equatable {
-    /// The command's id.
-    public var id: String
-    /// The sensor it was for.
-    public var sensor: SerialNumber
-    /// The command's name.
-    public var name: String
-    /// How far it came.
-    public var outcome: CommandOutcome
-    /// Why it went no further; empty otherwise.
-    public var reason: String
-    /// From publishing to this outcome.
-    public var after: Duration
-}
-
-/// Which commands are answered, and how. Pure: times are given to it, as durations since the commands were issued.
-public struct AckLedger: Sendable {
-    /// How long after its expiry an answer to a command may still be on its way.
-    public static let grace: Duration = .milliseconds(500)
-
-    private struct Entry: Sendable {
-        var sensor: SerialNumber
-        var command: Command
-        var validity: Duration?
-        var isDelivered = false
-        var end: (outcome: CommandOutcome, reason: String, after: Duration)?
+/// What became of a command to several sensors.
+public struct RolloutReport: Sendable {
+    /// Why not all were asked, or not all answers waited for.
+    public enum Halt: Sendable {
+        /// Too many failed, or the broker did not confirm; in words.
+        case stopped(String)
+        /// The task was cancelled.
+        case interrupted
+        /// The connection broke.
+        case broken(any Error)
     }
 
-    private let patience: AckPatience
-    private var entries: [Entry]
-    private let positions: [String: Int]
-    private var open: Int
-
-    /// These commands, none of them published yet.
-    public init(_ commands: [(sensor: SerialNumber, command: Command)], patience: AckPatience) {
-        self.patience = patience
-        entries = commands.map { sensor, command in
-            let validity = command.expires.map { Duration.nanoseconds($0.nanoseconds(since: command.issued)) }
-            return Entry(sensor: sensor, command: command, validity: validity)
-        }
-        let ids = commands.enumerated().map { ($0.element.command.id, $0.offset) }
-        positions = Dictionary(ids, uniquingKeysWith: { first, _ in first })
-        open = commands.count
-    }
-
-    /// Whether nothing is waited for any more.
-    public var isSettled: Bool { open == 0 }
-
-    /// When the next command without any answer is given up, if there is one.
-    public var nextExpiry: Duration? {
-        let silent = entries.lazy.filter { $0.end == nil && !$0.isDelivered }
-        return silent.compactMap { $0.validity }.min().map { $0 + Self.grace }
-    }
-
-    /// Notes what the broker said of the command at `position`.
-    public mutating func note(_ outcome: PublishOutcome, at position: Int, after: Duration) {
-        switch outcome {
-        case .confirmed: if patience == .none { end(position, .queued, "", after) }
-        case .refused: end(position, .failed, "the broker refused the command", after)
-        case .unroutable: end(position, .failed, "the broker has no queue for the command", after)
-        case .tooLarge: end(position, .failed, "the command is too large", after)
-        }
-    }
-
-    /// Notes an answer. What answers no command of ours, or comes from another sensor, changes nothing.
-    public mutating func note(_ ack: Ack, from sensor: SerialNumber, after: Duration) {
-        guard let position = positions[ack.id], entries[position].sensor == sensor else { return }
-        switch ack.outcome {
-        case .received:
-            entries[position].isDelivered = true
-            if patience == .delivered { end(position, .delivered, "", after) }
-        case .succeeded: end(position, .succeeded, "", after)
-        case .failed: end(position, .failed, ack.reason, after)
-        case .rejected: end(position, ack.reason == Ack.expired ? .expired : .rejected, ack.reason, after)
-        }
-    }
-
-    /// Gives up the commands whose time passed without any answer.
-    public mutating func expire(after: Duration) {
-        for (position, entry) in entries.enumerated() where entry.end == nil && !entry.isDelivered {
-            guard let validity = entry.validity, after >= validity + Self.grace else { continue }
-            end(position, .expired, "no answer before it expired", after)
-        }
-    }
-
-    /// Gives up everything that is not answered.
-    public mutating func giveUp(after: Duration) {
-        for (position, entry) in entries.enumerated() where entry.end == nil {
-            if entry.isDelivered {
-                end(position, .timedOut, "delivered, no result yet", after)
-            } else if let validity = entry.validity, after >= validity {
-                end(position, .expired, "no answer before it expired", after)
-            } else {
-                end(position, .timedOut, "no answer", after)
-            }
-        }
-    }
-
-    private mutating func end(_ position: Int, _ outcome: CommandOutcome, _ reason: String, _ after: Duration) {
-        guard entries[position].end == nil else { return }
-        entries[position].end = (outcome, reason, after)
-        open -= 1
-    }
-
-    /// What became of each command, in their order; those that are still waited for are left out.
-    public var results: [CommandResult] {
-        entries.compactMap { entry in
-            entry.end.map {
-                CommandResult(
-                    id: entry.command.id, sensor: entry.sensor, name: entry.command.name, outcome: $0.outcome,
-                    reason: $0.reason, after: $0.after)
-            }
-        }
-    }
+    /// One for each sensor, in their order.
+    public var results: [CommandResult]
+    /// How many were asked: the first ones.
+    public var sent: Int
+    /// Why not all; nil if all were.
+    public var halt: Halt?
 }
 
 /// Publishes commands and waits for their answers (design §5).
@@ -197,32 +105,117 @@ public enum Control {
     /// Most sensors whose answers are asked for one by one; above it all answers are, and others' are passed over.
     private static let bindingsMax = 200
 
-    /// Asks the same of each sensor, and waits for answers at most `timeout` in all.
+    /// Most commands in one publish.
+    private static let batchMax = 500
+    /// How often at least `progress` is told.
+    private static let progressInterval: Duration = .milliseconds(200)
+
+    /// What happens while a command is on its way to many.
+    private enum Event: Sendable {
+        case tick
+        case confirmed(Range<Int>, [PublishOutcome], at: Duration)
+        case answers([(sensor: SerialNumber, ack: Ack)], at: Duration)
+        case broken(any Error)
+    }
+
+    /// Asks the same of each sensor as the rules say, and waits for the answers.
     ///
     /// The queue for the answers is bound before the first command leaves, so none is missed. The commands have ids of
-    /// their own (UUIDs) and one expiry, which is the messages' expiration at the broker too.
-    /// - Returns: what became of each command, in the order of the sensors.
-    /// - Throws: `BrokerError`, or `NotConfirmed` if the broker took no command within `timeout`: then do not close the
-    ///   connection politely, the broker may not read it.
+    /// their own (UUIDs); each expires so long after its own sending, which is its message's expiration at the broker
+    /// too. When the task is cancelled this returns at once with what is known.
+    /// - Parameter progress: is told how it stands, several times a second.
+    /// - Throws: `BrokerError` if the connection broke before the broker took a command; `NotConfirmed` if it took none
+    ///   within the timeout: then do not close the connection politely, the broker may not read it.
     public static func send(
-        _ request: CommandRequest, to sensors: [SerialNumber], over broker: BrokerConnection,
-        patience: AckPatience, timeout: Duration
-    ) async throws -> [CommandResult] {
-        var answers: BrokerConnection.Consumer?
-        if patience != .none { answers = try await broker.listen(to: answerKeys(sensors)) }
-        let commands = commands(request, for: sensors, issued: .now)
+        _ request: CommandRequest, to sensors: [SerialNumber], over broker: BrokerConnection, rules: RolloutRules,
+        progress: (Rollout) -> Void = { _ in }
+    ) async throws -> RolloutReport {
+        let (events, mailbox) = AsyncStream<Event>.makeStream()
         let start = ContinuousClock.now
-        var ledger = AckLedger(commands, patience: patience)
-        let messages = commands.map { message($0.command, for: $0.sensor, validity: request.validity) }
-        let outcomes = try await publish(messages, over: broker, within: timeout)
-        for (position, outcome) in outcomes.enumerated() {
-            ledger.note(outcome, at: position, after: start.duration(to: .now))
+        var reader: Task<Void, Never>?
+        if rules.patience != .none {
+            let answers = try await broker.listen(to: answerKeys(sensors))
+            reader = Task { await read(answers, from: broker, since: start, into: mailbox) }
         }
-        if let answers {
-            try await collect(answers, from: broker, into: &ledger, since: start, within: timeout)
+        defer {
+            reader?.cancel()
+            mailbox.finish()
         }
-        ledger.giveUp(after: start.duration(to: .now))
-        return ledger.results
+        var rollout = Rollout(sensors, rules)
+        var halt: RolloutReport.Halt?
+        var turns = events.makeAsyncIterator()
+        while true {
+            let now = start.duration(to: .now)
+            rollout.pass(now)
+            while case let range = rollout.departing(at: now, countMax: batchMax), !range.isEmpty {
+                let commands = commands(request, for: sensors[range], validity: rules.validity)
+                rollout.depart(commands.map(\.id), at: now)
+                let messages = zip(commands, sensors[range]).map { message($0, for: $1, validity: rules.validity) }
+                publish(messages, range, over: broker, since: start, into: mailbox)
+            }
+            progress(rollout)
+            if rollout.isSettled { break }
+            let wait = min(Self.progressInterval, (rollout.nextTurn ?? .seconds(60)) - now)
+            let alarmClock = Task {
+                try await Task.sleep(for: max(wait, .milliseconds(1)))
+                mailbox.yield(.tick)
+            }
+            let event = await turns.next()
+            alarmClock.cancel()
+            switch event {
+            case .tick: break
+            case .confirmed(let range, let outcomes, let at):
+                for (position, outcome) in zip(range, outcomes) { rollout.note(outcome, at: position, now: at) }
+            case .answers(let answers, let at):
+                for answer in answers { rollout.note(answer.ack, from: answer.sensor, now: at) }
+            case .broken(let error):
+                if rollout.confirmed == 0 { throw error }
+                halt = .broken(error)
+                rollout.breakOff("the connection to the broker broke", at: start.duration(to: .now))
+            case nil:
+                halt = .interrupted
+                rollout.breakOff("interrupted", at: start.duration(to: .now))
+            }
+        }
+        if halt == nil, rollout.confirmed == 0, rollout.sent > 0 {
+            let reason = await broker.blockedReason.map { "it takes no publishes now (\($0))" } ?? "no answer"
+            throw NotConfirmed(description: "the broker confirmed nothing within \(rules.timeout): \(reason)")
+        }
+        return RolloutReport(
+            results: rollout.results, sent: rollout.sent, halt: halt ?? rollout.halt.map { .stopped($0) })
+    }
+
+    private static func read(
+        _ answers: BrokerConnection.Consumer, from broker: BrokerConnection, since start: ContinuousClock.Instant,
+        into mailbox: AsyncStream<Event>.Continuation
+    ) async {
+        do {
+            while !Task.isCancelled {
+                let deliveries = try await broker.nextBatch(answers, upTo: 1000)
+                let at = start.duration(to: .now)
+                let acks = deliveries.compactMap { delivery -> (sensor: SerialNumber, ack: Ack)? in
+                    // What is no answer is the registry's business.
+                    guard let (sensor, _) = try? Routing.parse(key: delivery.key),
+                        let ack = unsafe try? AckCodec.decode(delivery.body.span.bytes)
+                    else { return nil }
+                    return (sensor, ack)
+                }
+                mailbox.yield(.answers(acks, at: at))
+            }
+        } catch { mailbox.yield(.broken(error)) }
+    }
+
+    /// A broker that blocks publishers answers nothing, and a publish can't be called back: it is left to itself.
+    private static func publish(
+        _ messages: [OutgoingMessage], _ range: Range<Int>, over broker: BrokerConnection,
+        since start: ContinuousClock.Instant, into mailbox: AsyncStream<Event>.Continuation
+    ) {
+        Task {
+            do {
+                let outcomes = try await broker.publish(messages)
+                mailbox.yield(.confirmed(range, outcomes, at: start.duration(to: .now)))
+            } catch { mailbox.yield(.broken(error)) }
+        }
     }
 
     private static func answerKeys(_ sensors: [SerialNumber]) -> [String] {
@@ -230,14 +223,14 @@ public enum Control {
     }
 
     private static func commands(
-        _ request: CommandRequest, for sensors: [SerialNumber], issued: Timestamp
-    ) -> [(sensor: SerialNumber, command: Command)] {
-        let expires = issued.advanced(byNanoseconds: request.validity.nanoseconds)
-        return sensors.map { sensor in
-            let command = Command(
+        _ request: CommandRequest, for sensors: ArraySlice<SerialNumber>, validity: Duration
+    ) -> [Command] {
+        let issued = Timestamp.now
+        let expires = issued.advanced(byNanoseconds: validity.nanoseconds)
+        return sensors.map { _ in
+            Command(
                 id: UUID().uuidString.lowercased(), name: request.name, arguments: request.arguments, issued: issued,
                 expires: expires, issuer: request.issuer)
-            return (sensor, command)
         }
     }
 
@@ -267,27 +260,6 @@ public enum Control {
         for try await outcomes in answer { return outcomes }
         let reason = await broker.blockedReason.map { "it takes no publishes now (\($0))" } ?? "no answer"
         throw NotConfirmed(description: "the broker confirmed nothing within \(timeout): \(reason)")
-    }
-
-    private static func collect(
-        _ answers: BrokerConnection.Consumer, from broker: BrokerConnection, into ledger: inout AckLedger,
-        since start: ContinuousClock.Instant, within timeout: Duration
-    ) async throws {
-        while !ledger.isSettled {
-            let elapsed = start.duration(to: .now)
-            guard elapsed < timeout else { return }
-            let wait = min(timeout, ledger.nextExpiry ?? timeout) - elapsed
-            let deliveries = try await broker.nextBatch(answers, upTo: 1000, timeout: max(wait, .milliseconds(1)))
-            let after = start.duration(to: .now)
-            for delivery in deliveries {
-                // What is no answer is the registry's business.
-                guard let (sensor, _) = try? Routing.parse(key: delivery.key),
-                    let ack = unsafe try? AckCodec.decode(delivery.body.span.bytes)
-                else { continue }
-                ledger.note(ack, from: sensor, after: after)
-            }
-            ledger.expire(after: after)
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Sensors
 
-/// `iotctl awake SENSOR…`
+/// `iotctl awake SENSOR…|-l SELECTOR|--all`
 struct Awake: AsyncParsableCommand {
     /// Help.
     static let configuration = CommandConfiguration(
@@ -12,14 +12,18 @@ struct Awake: AsyncParsableCommand {
               iotctl awake lab-1
               iotctl awake lab-1 lab-2 -o json
               iotctl awake field-7 --wait none --expires 24h
+              iotctl awake -l state=asleep,target=press-1 --yes
             """)
 
     /// Which.
     @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"))
-    var sensors: [String]
+    var sensors: [String] = []
 
     /// What all such commands have.
     @OptionGroup var options: CommandOptions
+
+    /// Refuses none, and several ways to say which.
+    func validate() throws { try options.selection.check(sensors) }
 
     /// Asks them.
     func run() async throws {

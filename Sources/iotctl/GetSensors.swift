@@ -1,7 +1,9 @@
 internal import ArgumentParser
+internal import Pipelines
+internal import Sensors
 internal import Store
 
-/// `iotctl get sensors [SERIAL…]`
+/// `iotctl get sensors [SERIAL…|-l SELECTOR]`
 struct GetSensors: AsyncParsableCommand {
     /// Help.
     static let configuration = CommandConfiguration(
@@ -12,6 +14,7 @@ struct GetSensors: AsyncParsableCommand {
               iotctl get sensors
               iotctl get sensors lab-1 lab-2 -o wide
               iotctl get sensors --sort-by value
+              iotctl get sensors -l kind=vibration,hall=3,presence!=online
               iotctl get sensors -o json | jq '.[] | select(.presence == "offline").serial'
 
             SEEN is the age of the newest announcement, VALUE that of the newest stored value.
@@ -30,14 +33,31 @@ struct GetSensors: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "serial"))
     var serials: [String] = []
 
+    /// Those that it means.
+    @Option(
+        name: [.customShort("l"), .customLong("selector")],
+        help: ArgumentHelp("Only those that this fits: kind=vibration,hall=3.", valueName: "selector"),
+        transform: SensorSelector.read)
+    var selector: SensorSelector?
+
     /// How to print.
     @OptionGroup var output: OutputOptions
+
+    /// Refuses two ways to say which.
+    func validate() throws {
+        guard serials.isEmpty || selector == nil else { throw ValidationError("give serial numbers or -l, not both") }
+    }
 
     /// Prints them. Those that there are not are named on stderr, and the exit code is 2.
     func run() async throws {
         try await perform {
             let store = try Connections().store()
-            let sensors = try await store.sensorSummaries(serials.isEmpty ? nil : serials)
+            var wanted = serials.isEmpty ? nil : serials
+            if let selector {
+                wanted = try await store.serials(matching: selector)
+                if wanted?.isEmpty == true { throw Failure(ExitStatus.notFound, "no sensor fits the selector") }
+            }
+            let sensors = try await store.sensorSummaries(wanted)
             let unknown = serials.filter { word in !sensors.contains { $0.serial == word } }
             if unknown.isEmpty || !sensors.isEmpty {
                 let ordered = order.sorted(sensors)
@@ -46,7 +66,9 @@ struct GetSensors: AsyncParsableCommand {
                 }
             }
             if !unknown.isEmpty { throw try await store.notFound(unknown) }
-            if sensors.isEmpty { Talk.sayOnTerminal("no sensors yet") }
+            if sensors.isEmpty {
+                Talk.sayOnTerminal(selector == nil ? "no sensors yet" : "no sensor fits the selector")
+            }
         }
     }
 

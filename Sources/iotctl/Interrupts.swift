@@ -4,7 +4,9 @@ internal import Glibc
 /// Ctrl-C and SIGTERM as a polite end.
 enum Interrupts {
     /// Does the work in a task that SIGINT and SIGTERM cancel.
-    static func cancelling(_ work: @escaping @Sendable () async throws -> Void) async throws {
+    static func cancelling<Result: Sendable>(
+        _ work: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
         let task = Task { try await work() }
         let sources = [SIGINT, SIGTERM].map { number in
             // Without this the signal would end the process before the source sees it.
@@ -15,6 +17,6 @@ enum Interrupts {
             return source
         }
         defer { for source in sources { source.cancel() } }
-        try await task.value
+        return try await task.value
     }
 }

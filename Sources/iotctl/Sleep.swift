@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Sensors
 
-/// `iotctl sleep SENSOR…`
+/// `iotctl sleep SENSOR…|-l SELECTOR|--all`
 struct Sleep: AsyncParsableCommand {
     /// Help.
     static let configuration = CommandConfiguration(
@@ -12,14 +12,19 @@ struct Sleep: AsyncParsableCommand {
               iotctl sleep lab-1
               iotctl sleep lab-1 lab-2 --wait delivered --timeout 5s
               iotctl sleep field-7 --wait none --expires 24h
+              iotctl sleep -l kind=vibration,hall=3 --dry-run
+              iotctl sleep --all --max-per-minute 600 --abort-if-failed 5%
             """)
 
     /// Which.
     @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"))
-    var sensors: [String]
+    var sensors: [String] = []
 
     /// What all such commands have.
     @OptionGroup var options: CommandOptions
+
+    /// Refuses none, and several ways to say which.
+    func validate() throws { try options.selection.check(sensors) }
 
     /// Asks them.
     func run() async throws {
