@@ -157,30 +157,6 @@ extension StoreConnection {
     public func sensorDetail(_ serial: String) throws -> SensorDetail? {
         try transaction(timeout: .seconds(30)) { session in try session.sensorDetail(serial) }
     }
-
-    /// Replaces what is wanted of a sensor, in one transaction that holds its row.
-    ///
-    /// The version grows by one and the time of change is now, also if `change` gives back what it got.
-    /// - Parameter change: makes the new JSON object from the present one; what it throws changes nothing.
-    /// - Returns: what is wanted now; nil if there is no sensor of that serial.
-    /// - Throws: `StoreError`, or what `change` throws.
-    public func changeDesired(
-        of serial: String, _ change: @Sendable (String) throws -> String
-    ) throws -> DesiredRecord? {
-        try transaction(timeout: .seconds(30)) { session in
-            let rows = try session.query(
-                "SELECT desired::text AS desired FROM sensor WHERE serial = $1 FOR UPDATE", [.text(serial)])
-            guard let present = rows.first?["desired"] else { return nil }
-            return try session.query(
-                """
-                UPDATE sensor SET desired = $2::jsonb, desired_version = desired_version + 1, desired_changed_at = now()
-                WHERE serial = $1
-                RETURNING serial, desired::text AS desired, desired_version,
-                    \(microseconds("desired_changed_at")) AS desired_changed_us
-                """, [.text(serial), .text(try change(present))]
-            ).first.map(desired)
-        }
-    }
 }
 
 // MARK: statements
@@ -276,7 +252,8 @@ private func boot(_ row: Rows.Row) -> BootRecord {
         firstAt: row.time("first_us"))
 }
 
-private func desired(_ row: Rows.Row) -> DesiredRecord {
+/// Of the columns of `desired`.
+func desired(_ row: Rows.Row) -> DesiredRecord {
     DesiredRecord(
         serial: row.text("serial"), json: row["desired"] ?? "{}", version: row.integer("desired_version") ?? 0,
         changedAt: row.time("desired_changed_us"))

@@ -1,3 +1,5 @@
+internal import Sensors
+
 /// A property that is to be wanted of a sensor, as it stands on the command line: `limits.temperature.high=30`.
 struct DesiredChange: Sendable, Equatable {
     /// A word that is no such thing.
@@ -28,11 +30,25 @@ struct DesiredChange: Sendable, Equatable {
         let names = word[..<sign].split(separator: ".", omittingEmptySubsequences: false).map { String($0) }
         guard !names.contains("") else { throw Invalid(description: "'\(word[..<sign])' has an empty part") }
         let text = String(word[word.index(after: sign)...])
+        if names == ["rate"] || names == ["rate_hz"] {
+            path = ["rate_hz"]
+            value = try Self.rate(text)
+            return
+        }
         switch Value(json: text) {
         case .some(.list), .some(.object), nil: value = .text(text)
         case .some(let scalar): value = scalar
         }
         path = names[0] == "limits" ? try Self.limitPath(names, value) : names
+    }
+
+    /// A rate as `change-frequency` takes it; null takes it away.
+    private static func rate(_ text: String) throws(Invalid) -> Value {
+        if text == "null" { return .null }
+        guard let rate = SampleRate(word: text) else {
+            throw Invalid(description: "'\(text)' is not a sample rate: 1e-7…1e9 Hz are, such as 1000 or 2.5kHz")
+        }
+        return .number(rate.hertz)
     }
 
     /// `limits.<channel>.<high|low|hysteresis>`; a channel's name may have dots of its own.
@@ -59,16 +75,19 @@ struct DesiredChange: Sendable, Equatable {
 
     /// The object with this change made. What stands in the way of the path is replaced; objects that a removal
     /// leaves empty go too.
-    func applied(to object: Value) -> Value { Self.set(path[...], to: value, in: object) }
+    func applied(to object: Value) -> Value { object.replacing(at: path[...], with: value) }
+}
 
-    private static func set(_ path: ArraySlice<String>, to value: Value, in object: Value) -> Value {
+extension Value {
+    /// This object with `value` at the end of the way through its objects; null takes away what is there.
+    func replacing(at path: ArraySlice<String>, with value: Value) -> Value {
         guard let name = path.first else { return value }
-        var fields: [Value.Field] = []
-        if case .object(let present) = object { fields = present }
-        let inner = set(path.dropFirst(), to: value, in: object[name] ?? .null)
+        var fields: [Field] = []
+        if case .object(let present) = self { fields = present }
+        let inner = (self[name] ?? .null).replacing(at: path.dropFirst(), with: value)
         let isGone = inner == .null || (value == .null && inner == .object([]))
         fields.removeAll { $0.name == name }
-        if !isGone { fields.append(Value.Field(name: name, value: inner)) }
+        if !isGone { fields.append(Field(name: name, value: inner)) }
         return .object(fields.sorted { $0.name < $1.name })
     }
 }

@@ -15,6 +15,8 @@ struct IotCtl: AsyncParsableCommand {
               iotctl tail lab-1 -C 10
               iotctl change-frequency lab-1 lab-2 2000
               iotctl sleep lab-1 --timeout 5s
+              iotctl sleep -l kind=vibration,hall=3 --max-per-minute 600
+              iotctl tag lab-1 lab-2 hall=3
               iotctl set lab-1 limits.x.high=5 limits.x.hysteresis=0.5
               iotctl watch alarms -o json
               iotctl quarantine ls --since 1h
@@ -31,7 +33,8 @@ struct IotCtl: AsyncParsableCommand {
             Exit codes:
               0 done  1 failed  2 not found  3 timed out  4 rejected by the sensor
               5 expired  64 wrong usage  69 broker or database unreachable
-            Of several sensors the worst decides: failed, then rejected, timed out, expired.
+            Of several sensors the worst decides: failed, then rejected, timed out, expired, and
+            those that were not asked any more (1).
 
             Durations are written 500ms, 10s, 2m, 1.5h, 7d. Data goes to stdout,
             everything else to stderr. NO_COLOR is honoured.
@@ -39,6 +42,7 @@ struct IotCtl: AsyncParsableCommand {
         version: "iotctl 0.1.0",
         subcommands: [
             Sleep.self, Awake.self, ChangeFrequency.self, SetDesired.self, Get.self, Describe.self, Tail.self,
+            Tag.self, Target.self,
             Watch.self, Logs.self, Top.self, Wait.self, CommandVerb.self,
             Audit.self, Quarantine.self, Replay.self,
             Doctor.self, Context.self, Completion.self,

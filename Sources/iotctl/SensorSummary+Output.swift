@@ -30,9 +30,13 @@ extension SensorSummary {
     }
 
     /// "hall=3,line=2", for people.
+    var tagsText: String { (Value(json: tagsJSON) ?? .null).tagsText }
+}
+
+extension Value {
+    /// The tags of a sensor for people: "hall=3,line=2".
     var tagsText: String {
-        Twin.leaves(of: Value(json: tagsJSON) ?? .null).filter { !$0.path.isEmpty }
-            .map { "\($0.path)=\($0.value.plain)" }.joined(separator: ",")
+        Twin.leaves(of: self).filter { !$0.path.isEmpty }.map { "\($0.path)=\($0.value.plain)" }.joined(separator: ",")
     }
 }
 

@@ -114,7 +114,7 @@ extension Integration {
         @Test func aTwinsDeltaBecomesCommands() async throws {
             try await migrated { system in
                 func want(_ json: String) async throws {
-                    _ = try await system.store.changeDesired(of: "a") { _ in json }
+                    _ = try await system.store.changeDesired(of: ["a"]) { _ in json }
                 }
                 try await system.store.record([try announcement()])
                 #expect(try await system.store.queueDeltas() == 0)
@@ -161,7 +161,7 @@ extension Integration {
         @Test func whatIsWantedOfAnAbsentSensorWaitsForIt() async throws {
             try await migrated { system in
                 try await system.store.record([try announcement(), try announcement(state: .stopped)])
-                _ = try await system.store.changeDesired(of: "a") { _ in #"{"note": "x"}"# }
+                _ = try await system.store.changeDesired(of: ["a"]) { _ in #"{"note": "x"}"# }
                 #expect(try await system.store.queueDeltas() == 0)
                 #expect(try await system.number("SELECT count(*) FROM command") == 0)
                 try await system.store.record([try announcement(boot: 2)])
