@@ -106,7 +106,7 @@ public struct Rollout: Sendable {
 
     /// How many sensors were asked: the first ones.
     public private(set) var sent = 0
-    /// How many of these the broker has answered for.
+    /// For how many of these the broker, or the sensor itself, has answered.
     public private(set) var confirmed = 0
     /// How many commands have come to an end, by outcome.
     public private(set) var counts: [CommandOutcome: Int] = [:]
@@ -180,8 +180,7 @@ public struct Rollout: Sendable {
 
     /// Notes what the broker said of the command at `position`.
     public mutating func note(_ outcome: PublishOutcome, at position: Int, now: Duration) {
-        if !entries[position].isConfirmed { confirmed += 1 }
-        entries[position].isConfirmed = true
+        confirm(position)
         switch outcome {
         case .confirmed: if rules.patience == .none { end(position, .queued, "", now) }
         case .refused: end(position, .failed, "the broker refused the command", now)
@@ -193,6 +192,8 @@ public struct Rollout: Sendable {
     /// Notes an answer. What answers no command of ours, or comes from another sensor, changes nothing.
     public mutating func note(_ ack: Ack, from sensor: SerialNumber, now: Duration) {
         guard let position = positions[ack.id], entries[position].sensor == sensor else { return }
+        // The answer may be here before the broker's.
+        confirm(position)
         switch ack.outcome {
         case .received:
             entries[position].isDelivered = true
@@ -201,6 +202,11 @@ public struct Rollout: Sendable {
         case .failed: end(position, .failed, ack.reason, now)
         case .rejected: end(position, ack.reason == Ack.expired ? .expired : .rejected, ack.reason, now)
         }
+    }
+
+    private mutating func confirm(_ position: Int) {
+        if !entries[position].isConfirmed { confirmed += 1 }
+        entries[position].isConfirmed = true
     }
 
     /// Gives up the commands whose time is over. If the broker did not even confirm them, no more are sent.

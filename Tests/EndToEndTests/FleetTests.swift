@@ -235,7 +235,7 @@ extension EndToEnd {
                 #expect(try await system.number("SELECT max(desired_version) FROM sensor") == 0)
                 // What they report already.
                 let same = try await run("set", "-l", "kind=vibration", "rate=20", "--wait", "done")
-                #expect(same.status == 0 && same.output.contains("reported        20"), "\(same)")
+                #expect(same.status == 0 && same.output.contains("reported       20"), "\(same)")
                 let wanted =
                     "SELECT count(*) FROM sensor WHERE (desired->>'rate_hz')::float8 = 20 AND desired_version = 1"
                 #expect(try await system.number(wanted) == Self.vibrating)
@@ -250,7 +250,7 @@ extension EndToEnd {
                 // What they are told by the registry.
                 let slower = try await run(
                     "set", "-l", "kind=vibration", "rate=10", "--wait", "done", "--timeout", "60s")
-                #expect(slower.status == 0 && slower.output.contains("reported        20"), "\(slower)")
+                #expect(slower.status == 0 && slower.output.contains("reported       20"), "\(slower)")
                 #expect(
                     try await system.number("SELECT count(*) FROM sensor WHERE (reported->>'rate_hz')::float8 = 10")
                         == Self.vibrating)

@@ -63,6 +63,10 @@ import Testing
         #expect(rollout.results.map(\.outcome) == [.succeeded])
         #expect(rollout.counts == [.succeeded: 1])
         #expect(!rollout.isSettled)
+        // An answer may come before the broker's confirm, which then says nothing new.
+        #expect(rollout.confirmed == 1)
+        rollout.note(.confirmed, at: 0, now: .milliseconds(5))
+        #expect(rollout.confirmed == 1)
     }
 
     @Test func answersOfOthersCountForNothing() throws {
