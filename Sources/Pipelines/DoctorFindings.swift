@@ -31,9 +31,12 @@ extension DoctorFacts {
         case .tooSlow(let limit):
             .problem(check, "\(what): no answer within \(limit.seconds) s", fix: "\(fix); or wait longer: --timeout")
         case .notAsked(let why):
-            .notChecked(
-                check, why == "set MANAGEMENT_URL" ? why : "\(what): \(why)",
-                fix: why == "set MANAGEMENT_URL" ? "MANAGEMENT_URL=http://user:password@host:15672" : fix)
+            switch why {
+            case "set MANAGEMENT_URL":
+                .notChecked(check, why, fix: "MANAGEMENT_URL=http://user:password@host:15672")
+            case "no connection": .notChecked(check, why, fix: "see broker and database")
+            default: .notChecked(check, "\(what): \(why)", fix: fix)
+            }
         }
     }
 
@@ -143,6 +146,9 @@ extension DoctorFacts {
         let queues = Dictionary(
             (policies.value ?? []).map { ($0.name, $0.effectivePolicyDefinition) },
             uniquingKeysWith: { first, _ in first })
+        if !queues.keys.contains(Routing.registryQueue) {
+            return .notChecked("policies", "the queues are missing", fix: Self.startRegistry)
+        }
         for name in [Routing.registryQueue, Routing.logsQueue, Routing.alarmsQueue] {
             guard let queue = queues[name] else { continue }
             if queue?.deadLetterExchange != Routing.deadExchange {
@@ -397,7 +403,7 @@ extension DoctorFacts {
         guard let reading = fact.value else { return .notChecked("lag", stream, fix: "see broker above") }
         let queue = policies.value?.first { $0.name == stream }
         let definition = queue?.effectivePolicyDefinition
-        let backlog = StreamBacklog(
+        var backlog = StreamBacklog(
             committed: partition.committed, first: reading.first,
             messages: queue?.messages ?? (reading.first == nil ? 0 : 1),
             oldestSeconds: reading.oldestUnreadSeconds,
@@ -409,6 +415,7 @@ extension DoctorFacts {
         if backlog.lost > 1 {
             return .problem("lag", "\(stream): \(backlog.lost) messages were dropped before they were stored", fix: fix)
         }
+        backlog.lost = 0
         // Figures of a stream are seconds old, so a message that was just read by us decides whether anything is unread.
         guard let age = reading.oldestUnreadSeconds else { return .ok("lag", "\(stream): all is stored") }
         let share = definition == nil ? nil : max(backlog.nearness, backlog.secondsMax.map { age / $0 } ?? 0)

@@ -32,7 +32,8 @@ struct Audit: AsyncParsableCommand {
     private static let rangesMax = 10
 
     /// Which.
-    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "serial"))
+    @Argument(
+        help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "serial"), completion: .sensors)
     var serials: [String] = []
 
     /// Only recent ones.

@@ -17,7 +17,7 @@ struct DescribeSensor: AsyncParsableCommand {
         aliases: ["sensors"])
 
     /// Which.
-    @Argument(help: "Serial number.")
+    @Argument(help: "Serial number.", completion: .sensors)
     var serial: String
 
     /// How to print.

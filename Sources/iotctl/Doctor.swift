@@ -57,7 +57,7 @@ struct Doctor: AsyncParsableCommand {
     // MARK: for people
 
     private static let width = 80
-    private static let indent = 28
+    private static let indent = 30
 
     private static func word(_ result: Finding.Result) -> String {
         result == .notChecked ? "not checked" : result.rawValue
@@ -79,7 +79,7 @@ struct Doctor: AsyncParsableCommand {
             let words = finding.text.hasPrefix("not checked: ") ? finding.text.dropFirst(13) : finding.text[...]
             let result = word(finding.result)
             text += style.paint(result, tone(finding.result)) + pad(result, to: 13)
-            text += finding.check + pad(finding.check, to: 15)
+            text += finding.check + pad(finding.check, to: 17)
             text += wrapped(String(words).printable)
             if let fix = finding.fix {
                 text += String(repeating: " ", count: indent) + wrapped("fix: \(fix)".printable)

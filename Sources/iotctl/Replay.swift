@@ -38,7 +38,9 @@ struct Replay: AsyncParsableCommand {
     var to: Moment?
 
     /// Whose.
-    @Option(name: .customLong("sensor"), help: ArgumentHelp("Only this sensor; may be repeated.", valueName: "serial"))
+    @Option(
+        name: .customLong("sensor"), help: ArgumentHelp("Only this sensor; may be repeated.", valueName: "serial"),
+        completion: .sensors)
     var sensors: [String] = []
 
     /// Where to.
