@@ -1,9 +1,18 @@
-/// The two halves of a sensor's twin.
+/// A sensor's twin: both halves, and what somebody may wait for.
 public struct TwinRecord: Sendable, Equatable {
     /// What is wanted of it.
     public var desired: DesiredRecord
     /// What it says it has, a JSON object.
     public var reportedJSON: String
+    /// `unknown`, `awake`, `asleep` or `stopped`.
+    public var state: String
+    /// `unknown`, `online`, `lost` or `offline`.
+    public var presence: String
+    /// Its alarms that are on.
+    public var activeAlarms: Int64
+
+    /// Its serial number.
+    public var serial: String { desired.serial }
 }
 
 /// The tags of a sensor.
@@ -200,9 +209,12 @@ extension Session {
 /// Of `sensor s`.
 private let twinColumns = """
     s.serial, s.desired::text AS desired, s.desired_version, s.reported::text AS reported, \
-    \(microseconds("s.desired_changed_at")) AS desired_changed_us
+    \(microseconds("s.desired_changed_at")) AS desired_changed_us, s.state, s.presence, \
+    (SELECT count(*) FROM alarm a WHERE a.sensor_id = s.sensor_id AND a.cleared_at IS NULL) AS active_alarms
     """
 
 private func twin(_ row: Rows.Row) -> TwinRecord {
-    TwinRecord(desired: desired(row), reportedJSON: row["reported"] ?? "{}")
+    TwinRecord(
+        desired: desired(row), reportedJSON: row["reported"] ?? "{}", state: row.text("state"),
+        presence: row.text("presence"), activeAlarms: row.integer("active_alarms") ?? 0)
 }

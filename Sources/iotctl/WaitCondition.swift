@@ -82,7 +82,7 @@ struct WaitCondition: Sendable, Equatable {
         case .drift:
             .text(
                 Twin.drift(
-                    desired: Value(json: twin.desiredJSON) ?? .null, reported: Value(json: twin.reportedJSON) ?? .null
+                    desired: Value(json: twin.desired.json) ?? .null, reported: Value(json: twin.reportedJSON) ?? .null
                 ).isEmpty ? "none" : "some")
         case .reported(let path):
             Twin.leaves(of: Value(json: twin.reportedJSON) ?? .null).first { $0.path == path }?.value ?? .null

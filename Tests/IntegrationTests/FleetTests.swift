@@ -58,7 +58,8 @@ extension Integration {
         @Test func machinesComeAndGo() async throws {
             try await withSensors(3) { system, _ in
                 let store = system.store
-                #expect(try await store.addTarget("press", description: "left"))
+                let isNew = try await store.addTarget("press", description: "left")
+                #expect(isNew)
                 #expect(try await store.addTarget("press", description: "right") == false)
                 #expect(try await store.addTarget("lathe", description: ""))
                 #expect(try await store.targetNames() == ["lathe", "press"])

@@ -5,9 +5,9 @@ import Testing
 
 @Suite struct WaitConditionTests {
     private let twin = TwinRecord(
-        serial: "a", state: "awake", presence: "online",
-        desiredJSON: #"{"rate_hz": 500, "limits": {"x": {"high": 5}}}"#,
-        reportedJSON: #"{"rate_hz": 1000.0, "location": {"name": "Hall 3"}, "ok": true}"#, activeAlarms: 0)
+        desired: DesiredRecord(serial: "a", json: #"{"rate_hz": 500, "limits": {"x": {"high": 5}}}"#, version: 1),
+        reportedJSON: #"{"rate_hz": 1000.0, "location": {"name": "Hall 3"}, "ok": true}"#, state: "awake",
+        presence: "online", activeAlarms: 0)
 
     @Test(arguments: [
         ("state=awake", true), ("state=asleep", false), ("presence=online", true), ("presence=lost", false),
@@ -22,7 +22,7 @@ import Testing
 
     @Test func limitsAreNoDrift() throws {
         var twin = twin
-        twin.desiredJSON = #"{"rate_hz": 1000, "limits": {"x": {"high": 5}}}"#
+        twin.desired.json = #"{"rate_hz": 1000, "limits": {"x": {"high": 5}}}"#
         #expect(try WaitCondition("drift=none").isMet(by: twin))
         twin.activeAlarms = 1
         #expect(try WaitCondition("alarms=active").isMet(by: twin))
