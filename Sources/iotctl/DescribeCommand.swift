@@ -67,12 +67,12 @@ struct CommandText {
     /// Its steps in the order of their times, with how long each was after the command was given and after the step
     /// before.
     private var life: Table {
-        let again = "sent again by the registry" + (command.sends > 1 ? " (the last of \(command.sends) times)" : "")
+        let again = "sent by the registry" + (command.sends > 1 ? ", the last of \(command.sends) times" : "")
         let isOver = command.state != "queued" && command.state != "delivered"
         let expiry = (command.expiresIn ?? .zero) < .zero ? "expired" : "expires"
         let steps: [(name: String, at: Timestamp?)] = [
             ("issued", command.issuedAt), (again, command.sentAt), ("delivered", command.deliveredAt),
-            (command.state, isOver ? command.finishedAt : nil), ("to be sent again", command.sendAt),
+            (command.state, isOver ? command.finishedAt : nil), ("to be sent by the registry", command.sendAt),
             (isOver ? "expiry" : expiry, command.expiresAt),
         ]
         let known = steps.compactMap { step in step.at.map { (name: step.name, at: $0) } }.sorted { $0.at < $1.at }

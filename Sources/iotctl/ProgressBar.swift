@@ -49,7 +49,7 @@ struct ProgressBar {
         _ title: String, of count: Int, ended: Int, open: Int, counts: [(word: String, count: Int)],
         _ elapsed: Duration
     ) -> String {
-        let full = count == 0 ? cells : cells * ended / count
+        let full = count == 0 ? 0 : cells * ended / count
         let bar = String(repeating: "#", count: full) + String(repeating: ".", count: cells - full)
         var parts = ["\(title) [\(bar)] \(ended)/\(count)"]
         parts += counts.map { "\($0.word) \($0.count)" }

@@ -19,8 +19,9 @@ struct WatchSensors: AsyncParsableCommand {
               iotctl watch sensors -o json | jq 'select(.property == "presence")'
 
             Told are boot_id (it began anew), presence, state, rate_hz, kind, firmware,
-            frames_dropped and what else it reports, like reported.location.name. Presence becomes lost when the connection breaks; get sensors says
-            offline some time later, if it does not come back.
+            frames_dropped and what else it reports, like reported.location.name. Presence
+            becomes lost when the connection breaks; get sensors says offline some time
+            later, if it does not come back.
             Ctrl-C ends with 0, or with 1 if -C was not reached.
             """,
         aliases: ["sensor"])

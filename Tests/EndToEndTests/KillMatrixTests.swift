@@ -6,11 +6,8 @@ import Testing
 extension EndToEnd {
     /// Exactly once, whatever dies where (design §4): at each point of a batch's transaction each fault, under load.
     ///
-    /// It runs by `scripts/kill-matrix`, not yet with the other tests: it has to have passed many rounds in a row first.
-    @Suite(
-        .enabled(
-            if: ProcessInfo.processInfo.environment["KILL_MATRIX"] != nil, "scripts/kill-matrix runs the kill matrix"))
-    struct KillMatrix {
+    /// One round here; `scripts/kill-matrix` plays many (docs/decisions/0012-the-kill-matrix.md).
+    @Suite struct KillMatrix {
         /// What happens to a replica whose batch stands still.
         enum Fault: String, CaseIterable {
             case kill = "SIGKILL"

@@ -85,7 +85,7 @@ extension EndToEnd {
         }
 
         private func lines(_ text: String) -> [String] {
-            text.replacing("\r", with: "").replacing(/\u{1B}\[[0-9;?]*[a-zA-Z]/, with: "").split(separator: "\n")
+            text.replacing("\r\n", with: "\n").replacing(/\u{1B}\[[0-9;?]*[a-zA-Z]/, with: "").split(separator: "\n")
                 .map { String($0) }
         }
 

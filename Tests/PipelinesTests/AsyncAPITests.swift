@@ -70,7 +70,8 @@ import Yams
             }
         }
         let commands = [
-            Command.Name.sleep, Command.Name.awake, Command.Name.changeSampleFrequency, Command.Name.time,
+            Command.Name.sleep, Command.Name.awake, Command.Name.changeSampleFrequency, Command.Name.set,
+            Command.Name.time,
         ]
         let subjects: [Routing.Subject] =
             [.data, .registry, .acks, .logs, .alarm(.trigger), .alarm(.clear)] + commands.map { .command($0) }
