@@ -16,7 +16,7 @@ struct Awake: AsyncParsableCommand {
             """)
 
     /// Which.
-    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"))
+    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"), completion: .sensors)
     var sensors: [String] = []
 
     /// What all such commands have.

@@ -21,7 +21,8 @@ struct ChangeFrequency: AsyncParsableCommand {
 
     /// Which, and the rate.
     @Argument(
-        help: ArgumentHelp("Serial numbers, then samples a second (2000, 0.5, 2.5kHz).", valueName: "sensor> ... <hz"))
+        help: ArgumentHelp("Serial numbers, then samples a second (2000, 0.5, 2.5kHz).", valueName: "sensor> ... <hz"),
+        completion: .sensors)
     var words: [String] = []
 
     /// What all such commands have.

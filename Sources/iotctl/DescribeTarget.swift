@@ -16,7 +16,7 @@ struct DescribeTarget: AsyncParsableCommand {
         aliases: ["targets"])
 
     /// Which.
-    @Argument(help: "Its name.")
+    @Argument(help: "Its name.", completion: .targets)
     var name: String
 
     /// How to print.

@@ -22,7 +22,7 @@ struct GetCommands: AsyncParsableCommand {
         aliases: ["command"])
 
     /// Whose.
-    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "sensor"))
+    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "sensor"), completion: .sensors)
     var serials: [String] = []
 
     /// How far they have come.

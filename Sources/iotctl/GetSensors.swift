@@ -30,7 +30,7 @@ struct GetSensors: AsyncParsableCommand {
     var order = SensorOrder.serial
 
     /// Which.
-    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "serial"))
+    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "serial"), completion: .sensors)
     var serials: [String] = []
 
     /// Those that it means.

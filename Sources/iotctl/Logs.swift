@@ -27,7 +27,7 @@ struct Logs: AsyncParsableCommand {
     private static let looks: [Duration] = [.zero, .seconds(2)]
 
     /// Whose.
-    @Argument(help: "Serial number.")
+    @Argument(help: "Serial number.", completion: .sensors)
     var sensor: String
 
     /// Only recent ones.

@@ -39,7 +39,8 @@ struct SetDesired: AsyncParsableCommand {
 
     /// Which, and what.
     @Argument(
-        help: ArgumentHelp("Serial numbers and properties, nested by dots.", valueName: "sensor> ... <path=value"))
+        help: ArgumentHelp("Serial numbers and properties, nested by dots.", valueName: "sensor> ... <path=value"),
+        completion: .sensors)
     var words: [String] = []
 
     /// Which, if they are not named.

@@ -17,7 +17,7 @@ struct Sleep: AsyncParsableCommand {
             """)
 
     /// Which.
-    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"))
+    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"), completion: .sensors)
     var sensors: [String] = []
 
     /// What all such commands have.

@@ -24,7 +24,7 @@ struct Tag: AsyncParsableCommand {
 
     /// Which, and what.
     @Argument(
-        help: ArgumentHelp("Serial numbers and changes.", valueName: "sensor> ... <name=value"))
+        help: ArgumentHelp("Serial numbers and changes.", valueName: "sensor> ... <name=value"), completion: .sensors)
     var words: [String] = []
 
     /// Which, if they are not named.

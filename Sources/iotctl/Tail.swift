@@ -22,7 +22,7 @@ struct Tail: AsyncParsableCommand {
             """)
 
     /// Which.
-    @Argument(help: "Serial number.")
+    @Argument(help: "Serial number.", completion: .sensors)
     var sensor: String
 
     /// How many, how long, how.

@@ -14,11 +14,11 @@ struct TargetAssign: AsyncParsableCommand {
             """)
 
     /// Where.
-    @Argument(help: "The machine's name.")
+    @Argument(help: "The machine's name.", completion: .targets)
     var target: String
 
     /// Which.
-    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"))
+    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"), completion: .sensors)
     var sensors: [String] = []
 
     /// Which, if they are not named.

@@ -16,7 +16,7 @@ struct TargetRemove: AsyncParsableCommand {
             """)
 
     /// Which.
-    @Argument(help: "The machine's name.")
+    @Argument(help: "The machine's name.", completion: .targets)
     var name: String
 
     /// Don't ask.

@@ -14,7 +14,7 @@ struct TargetUnassign: AsyncParsableCommand {
             """)
 
     /// Which.
-    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"))
+    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"), completion: .sensors)
     var sensors: [String] = []
 
     /// Which, if they are not named.

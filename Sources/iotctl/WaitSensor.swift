@@ -22,7 +22,7 @@ struct WaitSensor: AsyncParsableCommand {
         aliases: ["sensors"])
 
     /// Which.
-    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"))
+    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"), completion: .sensors)
     var serials: [String]
 
     /// What for.

@@ -24,7 +24,7 @@ struct WatchCommands: AsyncParsableCommand {
         aliases: ["command"])
 
     /// Whose.
-    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "sensor"))
+    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "sensor"), completion: .sensors)
     var serials: [String] = []
 
     /// How many, how long, how.

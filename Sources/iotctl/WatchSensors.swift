@@ -27,7 +27,7 @@ struct WatchSensors: AsyncParsableCommand {
         aliases: ["sensor"])
 
     /// Which.
-    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "sensor"))
+    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "sensor"), completion: .sensors)
     var serials: [String] = []
 
     /// How many, how long, how.
