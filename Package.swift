@@ -83,14 +83,21 @@ let package = Package(
         service("logs-ingester", folder: "LogsIngester"),
         service("measurements-ingester", folder: "MeasurementsIngester"),
         .executableTarget(
-            name: "iotctl", dependencies: ["Pipelines", "Sensors", "Wire", "Broker", "Store", argumentParser, yaml],
+            name: "iotctl",
+            dependencies: ["Pipelines", "Bench", "Sensors", "Wire", "Broker", "Store", argumentParser, yaml],
             swiftSettings: strict),
 
-        // `make bench`: what our programs are measured against.
+        // What our programs are measured against, by `iotctl bench` and `make bench`.
+        .target(
+            name: "Bench",
+            dependencies: ["Pipelines", "Broker", "Store", "Wire", "Sensors", "CRabbitMQ", "CPostgres"],
+            swiftSettings: strict),
+
+        // `make bench`.
         .executableTarget(
             name: "bench-tool",
             dependencies: [
-                "Pipelines", "Broker", "Store", "Wire", "Sensors", "CRabbitMQ", "CPostgres", argumentParser,
+                "Bench", "Pipelines", "Broker", "Store", "Wire", "Sensors", "CPostgres", argumentParser,
             ],
             path: "Benchmarks/BenchTool", swiftSettings: strict),
 
@@ -110,7 +117,10 @@ let package = Package(
             dependencies: ["Pipelines", "Simulation", "Telemetry", "Broker", "Wire", "Sensors", yaml],
             swiftSettings: strict),
         .testTarget(
-            name: "IotCtlTests", dependencies: ["iotctl", "Pipelines", "Sensors", "Broker", "Store", argumentParser],
+            name: "IotCtlTests",
+            dependencies: [
+                "iotctl", "TestSupport", "Bench", "Pipelines", "Sensors", "Broker", "Store", argumentParser,
+            ],
             swiftSettings: strict),
         .testTarget(name: "BrokerTests", dependencies: ["Broker", "ClientThread"], swiftSettings: strict),
         .target(

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Bench
 internal import Broker
 internal import Foundation
 internal import Pipelines
@@ -21,10 +22,12 @@ struct Drain: AsyncParsableCommand {
         for partition in 0..<partitions {
             let stream = Routing.stream(partition)
             Thread.detachNewThread { [prefetch] in
-                BareDrain(address, stream: stream, prefetch: prefetch)?.run(gate)
+                if let drain = BareDrain(address, stream: stream, prefetch: prefetch) { drain.run(gate) }
+                // The last one to end finds nothing left to stop.
+                gate.stop()
             }
         }
-        let seconds = await gate.finished()
+        guard let seconds = await gate.finished() else { throw ValidationError("the broker broke the reading off") }
         try BenchTool.report(["messages": Double(messages), "seconds": seconds])
     }
 }

@@ -67,7 +67,7 @@ struct CommandText {
     /// Its steps in the order of their times, with how long each was after the command was given and after the step
     /// before.
     private var life: Table {
-        let again = "sent by the registry" + (command.sends > 1 ? ", the last of \(command.sends) times" : "")
+        let again = "sent by the registry" + (command.sends > 1 ? " (\(command.sends) times)" : "")
         let isOver = command.state != "queued" && command.state != "delivered"
         let expiry = (command.expiresIn ?? .zero) < .zero ? "expired" : "expires"
         let steps: [(name: String, at: Timestamp?)] = [

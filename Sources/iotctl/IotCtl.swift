@@ -45,7 +45,7 @@ struct IotCtl: AsyncParsableCommand {
             Tag.self, Target.self,
             Watch.self, Logs.self, Top.self, Wait.self, CommandVerb.self,
             Audit.self, Quarantine.self, Replay.self,
-            Doctor.self, Context.self, Completion.self,
+            Doctor.self, BenchCommand.self, Context.self, Completion.self,
         ])
 
     /// Whose servers; allowed anywhere on the command line.

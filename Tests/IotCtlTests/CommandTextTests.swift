@@ -35,7 +35,7 @@ import Testing
         #expect(
             life == [
                 "2025-11-21 12:34:00.000 0ms - issued",
-                "2025-11-21 12:34:04.500 4s 4s sent by the registry, the last of 2 times",
+                "2025-11-21 12:34:04.500 4s 4s sent by the registry (2 times)",
                 "2025-11-21 12:34:05.012 5s 512ms delivered", "2025-11-21 12:34:05.512 5s 500ms succeeded",
                 "2025-11-21 12:35:00.000 60s 54s expiry",
             ])

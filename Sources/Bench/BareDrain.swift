@@ -1,19 +1,24 @@
-internal import Broker
+public import Broker
 internal import CRabbitMQ
 internal import Synchronization
 
 /// Counts messages of several threads, and the time from the first to the last.
-final class DrainCount: Sendable {
+public final class DrainCount: Sendable {
     private struct State {
         var left: Int
         var first: ContinuousClock.Instant?
         var seconds: Double?
-        var waiter: CheckedContinuation<Double, Never>?
+        var isOver = false
+        var waiter: CheckedContinuation<Double?, Never>?
     }
 
     private let state: Mutex<State>
 
-    init(target: Int) { state = Mutex(State(left: target)) }
+    /// Waits for so many.
+    public init(target: Int) { state = Mutex(State(left: target)) }
+
+    /// Whether nothing more is counted: all came, or somebody gave up.
+    public var isOver: Bool { state.withLock { $0.isOver } }
 
     /// Counts messages that have come.
     func add(_ count: Int) {
@@ -21,18 +26,29 @@ final class DrainCount: Sendable {
             let first = state.first ?? .now
             state.first = first
             state.left -= count
-            guard state.left <= 0, state.seconds == nil else { return }
-            let seconds = first.duration(to: .now) / .seconds(1)
-            state.seconds = seconds
-            state.waiter?.resume(returning: seconds)
+            guard state.left <= 0, !state.isOver else { return }
+            Self.end(&state, after: first.duration(to: .now) / .seconds(1))
         }
     }
 
-    /// Waits for the last message.
-    func finished() async -> Double {
+    /// Gives up.
+    public func stop() {
+        state.withLock { state in if !state.isOver { Self.end(&state, after: nil) } }
+    }
+
+    private static func end(_ state: inout State, after seconds: Double?) {
+        state.seconds = seconds
+        state.isOver = true
+        state.waiter?.resume(returning: seconds)
+        state.waiter = nil
+    }
+
+    /// Waits for the last message; to be called once.
+    /// - Returns: seconds since the first; nil if somebody gave up.
+    public func finished() async -> Double? {
         await withCheckedContinuation { waiter in
             state.withLock { state in
-                if let seconds = state.seconds { waiter.resume(returning: seconds) } else { state.waiter = waiter }
+                if state.isOver { waiter.resume(returning: state.seconds) } else { state.waiter = waiter }
             }
         }
     }
@@ -40,17 +56,18 @@ final class DrainCount: Sendable {
 
 /// A stream read as librabbitmq's own examples read a queue: consume, destroy the envelope, acknowledge now and then.
 @safe
-struct BareDrain {
+public final class BareDrain {
     private let connection: amqp_connection_state_t
     private let prefetch: Int
 
     /// Connects; nil if that fails.
-    init?(_ address: BrokerAddress, stream: String, prefetch: Int) {
-        guard let connection = unsafe amqp_new_connection(), let socket = unsafe amqp_tcp_socket_new(connection),
-            unsafe amqp_socket_open(socket, address.host, Int32(address.port)) == 0
-        else { return nil }
+    public init?(_ address: BrokerAddress, stream: String, prefetch: Int) {
+        guard let connection = unsafe amqp_new_connection() else { return nil }
         unsafe self.connection = unsafe connection
         self.prefetch = prefetch
+        guard let socket = unsafe amqp_tcp_socket_new(connection),
+            unsafe amqp_socket_open(socket, address.host, Int32(address.port)) == 0
+        else { return nil }
         var none = unsafe amqp_table_t()
         _ = unsafe crabbitmq_login(
             connection, address.virtualHost, 131_072, 60, &none, address.user, address.password)
@@ -74,11 +91,13 @@ struct BareDrain {
         guard unsafe amqp_get_rpc_reply(connection).reply_type == AMQP_RESPONSE_NORMAL else { return nil }
     }
 
-    /// Reads until the connection ends; the process ends before that.
-    func run(_ gate: DrainCount) {
+    deinit { unsafe amqp_destroy_connection(connection) }
+
+    /// Reads until all have come, somebody gives up, or the connection ends.
+    public func run(_ gate: DrainCount) {
         var sinceAck = 0
         var envelope = unsafe amqp_envelope_t()
-        while true {
+        while !gate.isOver {
             unsafe amqp_maybe_release_buffers(connection)
             var patience = timeval(tv_sec: 0, tv_usec: 20_000)
             let reply = unsafe amqp_consume_message(connection, &envelope, &patience, 0)

@@ -1,11 +1,11 @@
 internal import CPostgres
-internal import Store
+public import Store
 
 /// COPY as libpq's manual shows it: one connection, a transaction for each batch, bytes that were encoded beforehand.
-enum BareCopy {
+public enum BareCopy {
     /// Sends the batches into `target`, a table and its columns.
     /// - Returns: seconds; nil if the server refused one.
-    static func run(_ url: String, into target: String, _ batches: [CopyBuffer]) -> Double? {
+    public static func run(_ url: String, into target: String, _ batches: [CopyBuffer]) -> Double? {
         guard let connection = unsafe PQconnectdb(url) else { return nil }
         defer { unsafe PQfinish(connection) }
         let start = ContinuousClock.now
