@@ -183,7 +183,7 @@ extension EndToEnd {
             }
             #expect(try await system.number("SELECT count(*) FROM pg_class WHERE relname LIKE 'bench%'") == 0)
             let queues = String(
-                decoding: try await TestServers.management("GET", "/api/queues/\(system.name)?columns=name"),
+                decoding: try await TestServers.management("GET", "/api/queues/\(system.name)"),
                 as: UTF8.self)
             #expect(!queues.contains("bench"), "\(queues)")
         }
