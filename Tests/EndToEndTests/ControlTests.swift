@@ -89,8 +89,9 @@ extension EndToEnd {
                 let mute = try await system.run("iotctl", ["sleep", "mute", "--timeout", "500ms"])
                 #expect(mute.status == 3, "\(mute.errors)")
                 let expired = try await system.run(
-                    "iotctl", ["sleep", "mute", "--expires", "300ms", "--timeout", "10s"])
+                    "iotctl", ["sleep", "mute", "--expires", "300ms", "--timeout", "10s", "-o", "json"])
                 #expect(expired.status == 5, "\(expired.errors)")
+                try await expectLateAnswer(system, to: expired)
                 let rejected = try await system.run("iotctl", ["change-frequency", "c-0001", "1000000"])
                 #expect(rejected.status == 4, "\(rejected.errors)")
                 #expect(rejected.output.contains("too fast"))
@@ -98,6 +99,22 @@ extension EndToEnd {
                 #expect(try await system.run("iotctl", ["slep", "c-0001"]).status == 64)
                 #expect(try await system.run("iotctl", ["sleep"]).status == 64)
             }
+        }
+
+        /// One that answers after the expiry: what it says in the end is what is kept.
+        private func expectLateAnswer(_ system: TestSystem, to result: Program.Result) async throws {
+            struct Outcome: Decodable { var id: String }
+            let outcomes = try JSONDecoder().decode([Outcome].self, from: Data(result.output.utf8))
+            let id = try #require(outcomes.first?.id)
+            func state() async throws -> String? {
+                try await system.store.query("SELECT state FROM command WHERE command_id = $1", [.text(id)])
+                    .first?["state"]
+            }
+            try await eventually("nobody answered") { try await state() == "expired" }
+            let script = TestServers.root.appending(path: "Tests/EndToEndTests/Outside/publish.py").path
+            let late = try await system.run("/usr/bin/python3", [script, "late-ack", "mute", id])
+            try #require(late.status == 0, "\(late.errors)")
+            try await eventually("it did it all the same") { try await state() == "succeeded" }
         }
 
         /// One clear line that names what was tried, without the secret.

@@ -25,7 +25,9 @@ EXCHANGE = "sensor_streaming"
 def compiled(name):
     """A module of proto/, by the official compiler."""
     with tempfile.TemporaryDirectory() as target:
-        subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={target}", f"{name}.proto"], check=True)
+        # All of them: one may import another.
+        files = [path.name for path in (ROOT / "proto").glob("*.proto")]
+        subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={target}", *files], check=True)
         sys.path.insert(0, target)
         return importlib.import_module(f"{name}_pb2")
 
@@ -294,12 +296,19 @@ def ask_time(_):
     }
 
 
+def late_ack(amqp):
+    """Sensor argv[2] says that it has done command argv[3]."""
+    ack = compiled("command").Ack(id=sys.argv[3], outcome=2, at_unix_ns=time.time_ns())
+    amqp.publish(f"sensor_{sys.argv[2]}.acks", ack.SerializeToString())
+    return {}
+
+
 if __name__ == "__main__":
     verbs = {
         "rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large,
         "many-rows": many_rows, "unnumbered": unnumbered, "junk": junk, "json": device_json,
         "burst": burst, "one": one, "hostile": hostile, "logs": logs, "poisoned-logs": poisoned_logs,
         "frames": frames, "load-frames": load_frames, "large-frames": large_frames,
-        "announce": announce, "ask-time": ask_time,
+        "announce": announce, "ask-time": ask_time, "late-ack": late_ack,
     }
     print(json.dumps(verbs[sys.argv[1]](AMQP())))
