@@ -52,7 +52,16 @@ class AMQP:
         self.channel.confirm_delivery()
 
     def publish(self, key, body):
-        self.channel.basic_publish(EXCHANGE, key, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return self.channel.basic_publish(
+                    EXCHANGE, key, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
+            except pika.exceptions.UnroutableError:
+                # A broker that has just started returns what its streams can't take yet (decision 0007, no. 2).
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 def rubbish(amqp):
