@@ -247,17 +247,9 @@ public enum Control {
     static func publish(
         _ messages: [OutgoingMessage], over broker: BrokerConnection, within timeout: Duration
     ) async throws -> [PublishOutcome] {
-        let (answer, continuation) = AsyncThrowingStream.makeStream(
-            of: [PublishOutcome].self, bufferingPolicy: .bufferingNewest(1))
-        Task {
-            do { continuation.yield(try await broker.publish(messages)) } catch { continuation.finish(throwing: error) }
-        }
-        let timer = Task {
-            try await Task.sleep(for: timeout)
-            continuation.finish()
-        }
-        defer { timer.cancel() }
-        for try await outcomes in answer { return outcomes }
+        do {
+            return try await Pipelines.within(timeout) { try await broker.publish(messages) }
+        } catch let error where error is TimedOut || error is CancellationError {}
         let reason = await broker.blockedReason.map { "it takes no publishes now (\($0))" } ?? "no answer"
         throw NotConfirmed(description: "the broker confirmed nothing within \(timeout): \(reason)")
     }

@@ -1,6 +1,6 @@
-internal import Broker
+public import Broker
 internal import Logging
-internal import Sensors
+public import Sensors
 internal import Store
 internal import Telemetry
 
@@ -93,7 +93,7 @@ extension Delivery {
     /// When it arrived at the broker; where the broker does not stamp, the time now.
     ///
     /// A stamp outside 1970…2100 is not the broker's: one without the interceptor passes on what the publisher wrote.
-    var received: Timestamp {
+    public var received: Timestamp {
         guard let milliseconds = receivedUnixMilliseconds, (0...4_102_444_800_000).contains(milliseconds) else {
             return .now
         }

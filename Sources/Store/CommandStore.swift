@@ -97,25 +97,17 @@ private func arguments(_ text: String) -> [String: Command.Value] {
     for part in text.split(separator: ",") {
         let words = part.split(separator: " ", omittingEmptySubsequences: false)
         guard words.count == 3 else { continue }
-        let value = unhex(words[2])
+        let value = unhexedText(words[2])
         switch words[1] {
-        case "n": arguments[unhex(words[0])] = Double(value).map { .number($0) }
-        case "b": arguments[unhex(words[0])] = .flag(value == "true")
-        default: arguments[unhex(words[0])] = .text(value)
+        case "n": arguments[unhexedText(words[0])] = Double(value).map { .number($0) }
+        case "b": arguments[unhexedText(words[0])] = .flag(value == "true")
+        default: arguments[unhexedText(words[0])] = .text(value)
         }
     }
     return arguments
 }
 
-private func unhex(_ digits: Substring) -> String {
-    var bytes: [UInt8] = []
-    var rest = digits.utf8[...]
-    while rest.count >= 2 {
-        bytes.append(UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) ?? 0x3F)
-        rest = rest.dropFirst(2)
-    }
-    return String(decoding: bytes, as: UTF8.self)
-}
+private func unhexedText(_ hex: Substring) -> String { String(decoding: unhexed(hex), as: UTF8.self) }
 
 /// A command's row, as far as its life goes.
 private struct CommandRow {

@@ -125,15 +125,9 @@ extension StoreConnection {
         var payloads: [Int64: [UInt8]] = [:]
         for row in rows.rows {
             guard let id = row.integer("quarantine_id"), let hex = row["payload"] else { continue }
-            payloads[id] = Self.bytes(hex: hex)
+            payloads[id] = unhexed(hex)
         }
         return payloads
-    }
-
-    private static func bytes(hex: String) -> [UInt8] {
-        func digit(_ character: UInt8) -> UInt8 { character < 0x3A ? character - 0x30 : character - 0x57 }
-        let digits = Array(hex.utf8)
-        return stride(from: 0, to: digits.count - 1, by: 2).map { digit(digits[$0]) << 4 | digit(digits[$0 + 1]) }
     }
 
     /// Stores frames and takes their rows out of quarantine, in one transaction.

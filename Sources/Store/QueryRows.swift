@@ -3,6 +3,13 @@ internal import Sensors
 /// A `timestamptz` as whole microseconds since 1970.
 func microseconds(_ column: String) -> String { "(extract(epoch FROM \(column)) * 1000000)::bigint" }
 
+/// What `encode(…, 'hex')` wrote.
+func unhexed(_ hex: some StringProtocol) -> [UInt8] {
+    func digit(_ character: UInt8) -> UInt8 { character < 0x3A ? character - 0x30 : character - 0x57 }
+    let digits = Array(hex.utf8)
+    return stride(from: 0, to: digits.count - 1, by: 2).map { digit(digits[$0]) << 4 | digit(digits[$0 + 1]) }
+}
+
 extension Rows.Row {
     /// A text; empty for NULL.
     func text(_ column: String) -> String { self[column] ?? "" }

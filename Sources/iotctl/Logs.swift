@@ -86,11 +86,11 @@ struct Logs: AsyncParsableCommand {
             [Routing.key(serial, .logs)], over: connections, lengthMax: 10_000, state: LogMemory(), look: look
         ) { delivery, memory in
             let line = unsafe try LogLineCodec.decode(delivery.body.span.bytes)
-            guard memory.isNew(line, received: delivery.arrival), line.level.rawValue >= levelMin.rawValue else {
+            guard memory.isNew(line, received: delivery.received), line.level.rawValue >= levelMin.rawValue else {
                 return []
             }
             let record = LogRecord(
-                time: line.at ?? delivery.arrival, receivedAt: delivery.arrival, serial: serial.text,
+                time: line.at ?? delivery.received, receivedAt: delivery.received, serial: serial.text,
                 boot: line.boot, level: line.level, text: line.text)
             return [record.line]
         }

@@ -39,7 +39,7 @@ struct WatchCommands: AsyncParsableCommand {
                 let store = connections.store()
                 let asked = try await store.require(serials).compactMap { SerialNumber($0) }
                 await store.close()
-                keys = asked.flatMap { ["sensor_\($0).commands.#", Routing.key($0, .acks)] }
+                keys = asked.flatMap { [Routing.key($0, .command("#")), Routing.key($0, .acks)] }
             }
             try await live.follow(keys, over: connections, lengthMax: 100_000, state: CommandWatch()) {
                 delivery, watch in
@@ -52,7 +52,7 @@ struct WatchCommands: AsyncParsableCommand {
                     event = watch.note(unsafe try AckCodec.decode(delivery.body.span.bytes), from: serial.text)
                 case .data, .registry, .logs, .alarm: break
                 }
-                return event.map { [Self.line($0, delivery.arrival)] } ?? []
+                return event.map { [Self.line($0, delivery.received)] } ?? []
             }
         }
     }

@@ -46,7 +46,7 @@ struct WatchSensors: AsyncParsableCommand {
                 let (serial, subject) = try Routing.parse(key: delivery.key)
                 guard subject == .registry else { return [] }
                 let announcement = unsafe try AnnouncementCodec.decode(delivery.body.span.bytes)
-                return watch.note(announcement, from: serial.text).map { Self.line($0, delivery.arrival) }
+                return watch.note(announcement, from: serial.text).map { Self.line($0, delivery.received) }
             }
         }
     }
@@ -63,9 +63,4 @@ struct WatchSensors: AsyncParsableCommand {
                 Cell(change.after.plain, Tone(word: change.after.plain)),
             ], text: "")
     }
-}
-
-extension Delivery {
-    /// When it arrived at the broker, by its stamp; where there is none, now.
-    var arrival: Timestamp { receivedUnixMilliseconds.map { Timestamp(unixMilliseconds: $0) } ?? .now }
 }
