@@ -251,7 +251,9 @@ struct PartitionWorker {
         guard let last = deliveries.last, let lastOffset = last.streamOffset else { return }
         let limits = try await limits.current(store)
         try await state.load(for: batch, of: lease.stream, limits: limits, from: store)
-        var ingest = IngestBatch(lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint)
+        var ingest = IngestBatch(
+            lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint,
+            lastReceived: last.received)
         ingest.holes = holes
         var counts = IngestCounts()
         let events = state.apply(batch, limits: limits, to: &ingest, counts: &counts)

@@ -49,6 +49,8 @@ public struct IngestBatch: Sendable {
     public var lastOffset: Int64
     /// Its fingerprint.
     public var lastFingerprint: Int64
+    /// The broker's stamp of it.
+    public var lastReceived: Timestamp
     /// The rows of `measurement`.
     public var measurements: [MeasurementRow] = []
     /// The ledger's changes.
@@ -65,10 +67,11 @@ public struct IngestBatch: Sendable {
     public var limitStates: [(sensor: Int32, channel: Int16, state: LimitState)] = []
 
     /// A batch without content.
-    public init(lease: PartitionLease, lastOffset: Int64, lastFingerprint: Int64) {
+    public init(lease: PartitionLease, lastOffset: Int64, lastFingerprint: Int64, lastReceived: Timestamp) {
         self.lease = lease
         self.lastOffset = lastOffset
         self.lastFingerprint = lastFingerprint
+        self.lastReceived = lastReceived
     }
 }
 
@@ -87,27 +90,42 @@ extension StoreConnection {
     /// - Throws: `IngestConflict` or `StoreError`; after `StoreError.lost` ask `position(of:)` whether it happened.
     public func commit(_ batch: IngestBatch) throws {
         do {
-            try transaction(
-                timeout: Self.commitTimeout,
-                prelude: "SELECT pg_advisory_xact_lock(\(Self.lockKey(batch.lease.stream)))"
-            ) { session in
-                try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
-                try Self.write(batch.ledger, stream: batch.lease.stream, session)
-                try Self.write(batch.quarantine, session)
-                try Self.write(batch.holes, batch.lease, session)
-                try Self.write(batch.places, session)
-                try Self.write(batch.latest, session)
-                try Self.write(batch.limitStates, session)
-                let before = batch.lease.committed.map(String.init) ?? "NULL"
-                try session.commit(
-                    with: """
-                        SELECT ingest_commit('\(batch.lease.stream)', \(batch.lease.epoch), \
-                        \(batch.lease.incarnation)::int, \(before), \(batch.lastOffset), \(batch.lastFingerprint))
-                        """)
-            }
+            try commit(batch, lateBefore: closedTo)
         } catch let error as StoreError where error.sqlState == "IOT01" {
             throw IngestConflict.leaseLost
+        } catch let error as StoreError where error.sqlState == "IOT02" {
+            // Minutes were closed since. Notes that turn out not to be needed do no harm.
+            try commit(batch, lateBefore: Timestamp(unixNanoseconds: .max))
+            closedTo = try minutesClosedTo()
         }
+    }
+
+    private func commit(_ batch: IngestBatch, lateBefore: Timestamp) throws {
+        try transaction(
+            timeout: Self.commitTimeout,
+            prelude: "SELECT pg_advisory_xact_lock(\(Self.lockKey(batch.lease.stream)))"
+        ) { session in
+            try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
+            try Self.noteLate(batch.measurements.filter { $0.time < lateBefore }, session)
+            try Self.write(batch.ledger, stream: batch.lease.stream, session)
+            try Self.write(batch.quarantine, session)
+            try Self.write(batch.holes, batch.lease, session)
+            try Self.write(batch.places, session)
+            try Self.write(batch.latest, session)
+            try Self.write(batch.limitStates, session)
+            let before = batch.lease.committed.map(String.init) ?? "NULL"
+            let oldest = batch.measurements.lazy.map(\.time).filter { $0 >= lateBefore }.min()
+            try session.commit(
+                with: """
+                    SELECT ingest_commit('\(batch.lease.stream)', \(batch.lease.epoch), \
+                    \(batch.lease.incarnation)::int, \(before), \(batch.lastOffset), \(batch.lastFingerprint), \
+                    \(Self.literal(batch.lastReceived)), \(Self.literal(oldest)))
+                    """)
+        }
+    }
+
+    private static func literal(_ time: Timestamp?) -> String {
+        SQLValue.time(time).textForm.map { "'\($0)'" } ?? "NULL"
     }
 
     /// How long a batch may take: it is small, and a replica whose server does not answer must not sit on a partition.

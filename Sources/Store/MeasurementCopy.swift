@@ -4,14 +4,14 @@ extension MeasurementRow {
     /// The table and its columns, in the order in which `CopyBuffer.append` writes them.
     public static let copyTarget = """
         measurement ("time", time_ns, sensor_id, channel, boot_id, sequence, sample_rate_hz, n, min, max, mean, rms, \
-        received_at, device_time_ns, clock, samples, counts, count_scale, count_offset)
+        received_at, device_time_ns, clock, samples, counts, count_scale, count_offset, finite)
         """
 }
 
 extension CopyBuffer {
     /// Adds a row of `MeasurementRow.copyTarget`.
     public mutating func append(_ row: MeasurementRow) {
-        beginRow(fields: 19)
+        beginRow(fields: 20)
         field(timeUnixMicroseconds: row.time.unixMicroseconds)
         field(row.time.nanosecondsBelowMicrosecond)
         field(row.sensor)
@@ -38,5 +38,7 @@ extension CopyBuffer {
             field(offset)
         case .value: for _ in 0..<4 { null() }
         }
+        let finite = row.statistics.finiteCount
+        if finite == row.samples.count { null() } else { field(Int32(finite)) }
     }
 }

@@ -21,6 +21,7 @@ public enum Migrations {
             version: 3, name: "quarantine", sql: String(decoding: PackageResources.m0003_quarantine_sql, as: UTF8.self)),
         Step(version: 4, name: "ingest", sql: String(decoding: PackageResources.m0004_ingest_sql, as: UTF8.self)),
         Step(version: 5, name: "control", sql: String(decoding: PackageResources.m0005_control_sql, as: UTF8.self)),
+        Step(version: 6, name: "store", sql: String(decoding: PackageResources.m0006_store_sql, as: UTF8.self)),
     ]
 
     /// The number by which services that start at once take turns: "iot" in ASCII.

@@ -139,6 +139,7 @@ extension StoreConnection {
             // First, so that of two at once the second waits here and then finds nothing.
             try Self.takeOut(batch.ids, session)
             try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
+            try Self.noteLate(batch.measurements, session)
             try Self.write(batch.ledger, stream: nil, session)
             try Self.write(batch.places, session)
             try Self.write(batch.latest, session)

@@ -1,4 +1,5 @@
 internal import ClientThread
+internal import Sensors
 
 /// A connection to the database, on a thread of its own: blocking calls are right there.
 ///
@@ -9,6 +10,8 @@ public actor StoreConnection {
     private let applicationName: String
     private let thread = ClientThread(name: "postgres")
     private var session: Session?
+    /// Rows from before this are late for the rollups, as far as is known here.
+    var closedTo = Timestamp(unixNanoseconds: .min)
 
     /// The connection's own thread.
     nonisolated public var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }

@@ -37,7 +37,9 @@ final class Partition {
     /// The batch that follows what is committed.
     func batch(rows: [MeasurementRow] = [], messages: Int64 = 1) -> IngestBatch {
         let last = (lease.committed ?? -1) + messages
-        var batch = IngestBatch(lease: lease, lastOffset: last, lastFingerprint: last &* 31)
+        var batch = IngestBatch(
+            lease: lease, lastOffset: last, lastFingerprint: last &* 31,
+            lastReceived: rows.last?.received ?? Timestamp(unixNanoseconds: 0))
         batch.measurements = rows
         return batch
     }

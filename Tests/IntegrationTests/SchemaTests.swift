@@ -105,7 +105,12 @@ extension Integration {
                         ], clockRule: ClockRule())
                     let tables = try await system.store.query(
                         "SELECT hypertable_name AS n FROM timescaledb_information.hypertables ORDER BY n")
-                    #expect(tables.rows.compactMap { $0["n"] } == ["location", "measurement", "sensor_log"])
+                    #expect(
+                        tables.rows.compactMap { $0["n"] } == [
+                            "ingest_history", "location", "measurement", "measurement_1d", "measurement_1h",
+                            "measurement_1m",
+                            "sensor_log",
+                        ])
                     let unique = try await system.number(
                         """
                         SELECT count(*) FROM pg_index WHERE indisunique AND (

@@ -1,0 +1,65 @@
+internal import Sensors
+
+extension StoreConnection {
+    /// Notes rows that may be late for the rollups, in the transaction that stores them. Too many do no harm, one too
+    /// few is missing for ever.
+    static func noteLate(_ rows: [MeasurementRow], _ session: borrowing Session) throws {
+        if rows.isEmpty { return }
+        try session.query(
+            """
+            SELECT rollup_note($1::int[], $2::smallint[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::float8[],
+                               $7::float8[], $8::float8[], $9::float8[])
+            """,
+            [
+                .integers(rows.map { Int64($0.sensor) }), .integers(rows.map { Int64($0.channel) }),
+                .times(rows.map(\.time)), .integers(rows.map { Int64($0.samples.count) }),
+                .integers(rows.map { Int64($0.statistics.finiteCount) }), .doubles(rows.map(\.statistics.min)),
+                .doubles(rows.map(\.statistics.max)), .doubles(rows.map(\.statistics.mean)),
+                .doubles(rows.map(\.statistics.rms)),
+            ])
+    }
+
+    /// To where minutes are closed: an older row is late.
+    func minutesClosedTo() throws -> Timestamp {
+        let row = try query(
+            """
+            SELECT (extract(epoch FROM closed_to) * 1000000)::bigint AS closed_us FROM rollup_state
+            WHERE isfinite(closed_to)
+            """
+        ).first
+        return row?.time("closed_us") ?? Timestamp(unixNanoseconds: .min)
+    }
+
+    /// One round of rolling up: closes minutes that are over, rolls up what is closed, adds what came late.
+    ///
+    /// Several may call it at once: each step waits for the other. Each step is a transaction of its own; whatever is
+    /// not done is done in the next round.
+    /// - Returns: whether there is more to do right now.
+    /// - Throws: `StoreError`; 55P03 where a batch of an ingester took too long: try again.
+    public func rollUp() throws -> Bool {
+        let steps = [
+            "rollup_minutes()", "rollup_longer('hour')", "rollup_longer('day')", "rollup_late_rows() >= 20000",
+        ]
+        var hasMore = false
+        for step in steps {
+            let more = try query("SELECT \(step) AS more", timeout: .seconds(600)).first?.flag("more")
+            hasMore = more == true || hasMore
+        }
+        // Last, so that minutes that can't be closed now keep nothing else waiting.
+        try query("SELECT rollup_close()")
+        return hasMore
+    }
+
+    /// How long ago the newest minute ended that is rolled up, in seconds; nil before the first, and how many rows came
+    /// late and are not added yet.
+    /// - Throws: `StoreError`.
+    public func rollupLag() throws -> (seconds: Double?, lateRows: Int64) {
+        let row = try query(
+            """
+            SELECT CASE WHEN isfinite(minutes_to) THEN extract(epoch FROM clock_timestamp() - minutes_to)::float8 END AS lag,
+                   (SELECT count(*) FROM rollup_late) AS late FROM rollup_state
+            """
+        ).first
+        return (row?.double("lag"), row?.integer("late") ?? 0)
+    }
+}
