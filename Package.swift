@@ -22,7 +22,8 @@ let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 /// A service: a thin main over `Pipelines`.
 func service(_ name: String, folder: String) -> Target {
     .executableTarget(
-        name: name, dependencies: ["Pipelines", argumentParser], path: "Sources/\(folder)", swiftSettings: strict)
+        name: name, dependencies: ["Pipelines", "Sensors", argumentParser], path: "Sources/\(folder)",
+        swiftSettings: strict)
 }
 
 let package = Package(

@@ -1,6 +1,6 @@
 internal import Broker
 internal import Logging
-internal import Sensors
+public import Sensors
 internal import Store
 internal import Telemetry
 internal import Wire
@@ -17,8 +17,10 @@ public enum Register {
     /// - Parameters:
     ///   - partitions: how many streams, when the database has none yet; otherwise it must agree with it.
     ///   - guardInterval: how often the broker's disk is looked at, and every third time the streams.
+    ///   - policies: how long what is kept, as the configuration says.
     public static func parts(
-        _ context: ServiceContext, partitions: Int?, guardInterval: Duration = guardIntervalDefault
+        _ context: ServiceContext, partitions: Int?, guardInterval: Duration = guardIntervalDefault,
+        policies: [PolicyChange] = []
     ) -> [Part] {
         [
             Part {
@@ -40,6 +42,7 @@ public enum Register {
                     group.addTask {
                         try await WatchPresence(context: context, store: context.openStore("presence")).run()
                     }
+                    group.addTask { try await TendStore(context: context, policies: policies).run() }
                     try await group.waitForAll()
                 }
                 await time.close()

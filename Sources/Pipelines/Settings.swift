@@ -20,6 +20,8 @@ public struct Settings: Sendable {
     public var databaseURL: String
     /// `MANAGEMENT_URL`, `http://user:password@host:15672`; nil: RabbitMQ's management API is not used.
     public var managementURL: String?
+    /// `DATABASE_DISK`, a folder on the database's volume or the volume's size; nil: nobody knows when it is full.
+    public var databaseDisk: DatabaseDisk?
 
     /// What holds where the environment says nothing.
     public static let standard = [
@@ -64,6 +66,13 @@ public struct Settings: Sendable {
         managementURL = try Self.value("MANAGEMENT_URL", environment)
         guard managementURL.map({ $0.hasPrefix("http://") || $0.hasPrefix("https://") }) != false else {
             throw Invalid(description: "MANAGEMENT_URL is not a URL like http://user:password@host:15672")
+        }
+        if let text = try Self.value("DATABASE_DISK", environment) {
+            databaseDisk = DatabaseDisk(text)
+            guard databaseDisk != nil else {
+                throw Invalid(
+                    description: "DATABASE_DISK is neither a folder like /var/lib/postgresql nor a size like 200GB")
+            }
         }
     }
 

@@ -50,16 +50,15 @@ extension StoreConnection {
         return hasMore
     }
 
-    /// How long ago the newest minute ended that is rolled up, in seconds; nil before the first, and how many rows came
-    /// late and are not added yet.
+    /// What the rollups are short of.
     /// - Throws: `StoreError`.
-    public func rollupLag() throws -> (seconds: Double?, lateRows: Int64) {
+    public func rollupLag() throws -> RollupLag {
         let row = try query(
             """
             SELECT CASE WHEN isfinite(minutes_to) THEN extract(epoch FROM clock_timestamp() - minutes_to)::float8 END AS lag,
                    (SELECT count(*) FROM rollup_late) AS late FROM rollup_state
             """
         ).first
-        return (row?.double("lag"), row?.integer("late") ?? 0)
+        return RollupLag(seconds: row?.double("lag"), lateRows: row?.integer("late") ?? 0)
     }
 }

@@ -47,6 +47,9 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         if case .failed(_, let sqlState, _) = self { sqlState } else { nil }
     }
 
+    /// Whether somebody else held a lock for too long.
+    public var isLockTimeout: Bool { sqlState == "55P03" }
+
     /// What happened, without secrets.
     public var description: String {
         switch self {

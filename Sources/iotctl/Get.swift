@@ -12,8 +12,9 @@ struct Get: AsyncParsableCommand {
               iotctl get alarms --active
               iotctl get commands --state queued
               iotctl get partitions
+              iotctl get policies
             """,
         subcommands: [
-            GetSensors.self, GetAlarms.self, GetCommands.self, GetTargets.self, GetPartitions.self,
+            GetSensors.self, GetAlarms.self, GetCommands.self, GetTargets.self, GetPartitions.self, GetPolicies.self,
         ])
 }

@@ -41,11 +41,11 @@ struct IotCtl: AsyncParsableCommand {
             """,
         version: "iotctl 0.1.0",
         subcommands: [
-            Sleep.self, Awake.self, ChangeFrequency.self, SetDesired.self, Get.self, Describe.self, Tail.self,
+            Sleep.self, Awake.self, ChangeFrequency.self, SetVerb.self, Get.self, Describe.self, Tail.self,
             Tag.self, Target.self,
             Watch.self, Logs.self, Top.self, Wait.self, CommandVerb.self,
             Audit.self, Quarantine.self, Replay.self,
-            Doctor.self, BenchCommand.self, Context.self, Completion.self,
+            Report.self, Doctor.self, BenchCommand.self, Context.self, Completion.self,
         ])
 
     /// Whose servers; allowed anywhere on the command line.
@@ -72,6 +72,8 @@ struct IotCtl: AsyncParsableCommand {
         if let command = commands.first(where: { $0.commandName == word || $0.aliases.contains(word) }) {
             return complaint(of: Array(words.dropFirst()), command)
         }
+        // The default takes any word, such as a serial number.
+        if configuration.defaultSubcommand != nil { return nil }
         let proposals = DidYouMean.proposals(for: word, among: commands.compactMap { $0.commandName })
         let hint = proposals.isEmpty ? "see --help" : "did you mean \(proposals.joined(separator: " or "))?"
         return "no command \(word); \(hint)"

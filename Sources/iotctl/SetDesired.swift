@@ -14,7 +14,7 @@ enum TwinPatience: String, ExpressibleByArgument, CaseIterable {
 struct SetDesired: AsyncParsableCommand {
     /// Help.
     static let configuration = CommandConfiguration(
-        commandName: "set",
+        commandName: "sensor",
         abstract: "Changes what is wanted of sensors (the desired half of their twins).",
         usage: """
             iotctl set <sensor> ... <path=value> ... [<options>]

@@ -1,4 +1,5 @@
 import Foundation
+import Pipelines
 import Store
 import TestSupport
 import Testing
@@ -39,7 +40,7 @@ final class Partition {
         let last = (lease.committed ?? -1) + messages
         var batch = IngestBatch(
             lease: lease, lastOffset: last, lastFingerprint: last &* 31,
-            lastReceived: rows.last?.received ?? Timestamp(unixNanoseconds: 0))
+            lastReceived: .now)
         batch.measurements = rows
         return batch
     }

@@ -506,14 +506,16 @@ BEGIN
     -- Rows that the range cuts, at its two ends; or all that touch it.
     FOR piece IN SELECT * FROM (VALUES
         (v_from - INTERVAL '60 s', CASE WHEN is_cut THEN v_to ELSE v_from END),
-        (greatest(v_from, v_to - INTERVAL '60 s'), CASE WHEN NOT is_cut THEN v_to END)) AS p(first, until)
+        (greatest(v_to - INTERVAL '60 s', CASE WHEN m0 < v_to THEN m1 ELSE v_from END),
+         CASE WHEN NOT is_cut THEN v_to END)) AS p(first, until)
         WHERE until IS NOT NULL
     LOOP
         cuts := cuts || CASE cuts WHEN '' THEN '(' ELSE ' UNION ALL (' END || format(
             $q$
             SELECT m."time", date_part('epoch', m."time" - $3) * 1e9 + m.time_ns AS start_ns,
                    coalesce(1e9 / nullif(m.sample_rate_hz, 0), 1e9) AS step_ns, m.n, m.mean,
-                   m.counts || '{}'::smallint[] AS counts, m.samples || '{}'::real[] AS samples,
+                   CASE WHEN m.counts IS NOT NULL THEN m.counts || '{}'::smallint[] END AS counts,
+                   CASE WHEN m.samples IS NOT NULL THEN m.samples || '{}'::real[] END AS samples,
                    m.count_scale, m.count_offset
               FROM measurement m
              WHERE m.sensor_id = $1 AND m.channel = $2 AND m."time" >= %L AND m."time" < %L
