@@ -3,9 +3,9 @@ public import Sensors
 /// What is measured.
 public struct BenchPlan: Sendable {
     /// Most messages that the references are measured with, and most samples in them: they wait in memory.
-    public static let referenceMessagesMax = 40_000
+    public static let referenceMessagesMax = 100_000
     /// See `referenceMessagesMax`.
-    public static let referenceSamplesMax = 10_000_000
+    public static let referenceSamplesMax = 40_000_000
 
     /// What the messages carry; not `json`.
     public var form: SignalForm
@@ -17,23 +17,30 @@ public struct BenchPlan: Sendable {
     public var samplesPerSecond: Double?
     /// How long each run publishes.
     public var duration: Duration
+    /// Whether the ingesters are held back meanwhile.
+    public var isBacklog: Bool
     /// Distinguishes this bench from others: small letters and digits.
     public var name: String
 
     /// That plan.
     public init(
-        form: SignalForm, length: Int, sensors: Int, samplesPerSecond: Double?, duration: Duration, name: String
+        form: SignalForm, length: Int, sensors: Int, samplesPerSecond: Double?, duration: Duration,
+        isBacklog: Bool = false, name: String
     ) {
         self.form = form
         self.length = form == .value ? 1 : length
         self.sensors = sensors
         self.samplesPerSecond = samplesPerSecond
         self.duration = duration
+        self.isBacklog = isBacklog
         self.name = name
     }
 
     /// `bench-<name>-0` and so on.
     public var serials: [SerialNumber] { (0..<sensors).compactMap { SerialNumber("bench-\(name)-\($0)") } }
+
+    /// Who holds the partitions while the ingesters are held back.
+    var holder: String { "iotctl bench \(name)" }
 
     /// The table that the reference writes to.
     public var table: String { "bench_\(name)" }
@@ -64,9 +71,9 @@ public struct BenchRun: Sendable, Equatable {
     public var length = 1
     /// From the first publish to the last confirm.
     public var publishSeconds = 0.0
-    /// From the first publish to the last commit that was seen.
+    /// From the first publish, or of a backlog from the first lease, to the last commit that was seen.
     public var commitSeconds = 0.0
-    /// From handing a message to the client to seeing it committed, in seconds, ascending.
+    /// From handing a message to the client to seeing it committed, in seconds, ascending; of a backlog none.
     public var latencies: [Double] = []
     /// Messages that librabbitmq alone read, and how long it took.
     public var drain = (messages: 0, seconds: 0.0)
@@ -86,15 +93,21 @@ public struct BenchRun: Sendable, Equatable {
         let committed = Self.rate(messages, commitSeconds)
         let drained = Self.rate(drain.messages, drain.seconds)
         let copied = Self.rate(copy.samples, copy.seconds)
-        return [
+        let rates = [
             ("published_messages_per_s", published), ("published_samples_per_s", published * Double(length)),
             ("committed_messages_per_s", committed), ("committed_samples_per_s", committed * Double(length)),
+        ]
+        let waits = [
             ("latency_p50_ms", quantile(0.5) * 1000), ("latency_p99_ms", quantile(0.99) * 1000),
-            ("latency_max_ms", (latencies.last ?? 0) * 1000), ("drain_messages_per_s", drained),
-            ("copy_samples_per_s", copied), ("committed_to_drain", drained > 0 ? committed / drained : 0),
+            ("latency_max_ms", (latencies.last ?? 0) * 1000),
+        ]
+        let references = [
+            ("drain_messages_per_s", drained), ("copy_samples_per_s", copied),
+            ("committed_to_drain", drained > 0 ? committed / drained : 0),
             ("committed_to_copy", copied > 0 ? committed * Double(length) / copied : 0),
             ("bytes_per_sample", bytesPerSample),
         ]
+        return rates + (latencies.isEmpty ? [] : waits) + references
     }
 
     /// The latency below which that share of the messages stays, in seconds.

@@ -70,6 +70,26 @@ public actor Benchmark {
             boot: now.unixNanoseconds / 1_000_000, start: now.advanced(byNanoseconds: Int64(lead)))
         var run = BenchRun()
         run.length = plan.length
+        if plan.isBacklog {
+            try await storeBacklog(signals, &run, tell)
+        } else {
+            try await storeLive(signals, &run, tell)
+        }
+        target = nil
+        let count = plan.referenceMessages(of: run.messages)
+        tell("bare drain of \(count) messages")
+        run.drain = try await drain(signals, count)
+        try Task.checkCancellation()
+        tell("bare COPY of \(count) messages")
+        (run.copy, run.bytesPerSample) = try await copy(signals, count)
+        try Task.checkCancellation()
+        return run
+    }
+
+    /// Publishes while the ingesters store.
+    private func storeLive(
+        _ signals: Signals, _ run: inout BenchRun, _ tell: @escaping @Sendable (String) -> Void
+    ) async throws {
         let start = seconds
         tell("publishing")
         async let publishing = publish(signals, from: start)
@@ -80,25 +100,43 @@ public actor Benchmark {
             watching.cancel()
             throw error
         }
-        let total = log.publishedCount
-        target = total
+        run.messages = log.publishedCount
+        target = run.messages
         let last = try await withTaskCancellationHandler {
             try await watching.value
         } onCancel: {
             watching.cancel()
         }
-        run.messages = total
         run.commitSeconds = last - start
         run.latencies = log.latencies.sorted()
-        target = nil
-        let count = plan.referenceMessages(of: total)
-        tell("bare drain of \(count) messages")
-        run.drain = try await drain(signals, count)
-        try Task.checkCancellation()
-        tell("bare COPY of \(count) messages")
-        (run.copy, run.bytesPerSample) = try await copy(signals, count)
-        try Task.checkCancellation()
-        return run
+    }
+
+    /// Publishes while nobody stores, then lets the ingesters catch up.
+    private func storeBacklog(
+        _ signals: Signals, _ run: inout BenchRun, _ tell: @escaping @Sendable (String) -> Void
+    ) async throws {
+        tell("holding the ingesters back and publishing")
+        try await store.holdPartitions(plan.holder)
+        let holding = Task {
+            while !Task.isCancelled {
+                try await Task.sleep(for: .seconds(1))
+                try await store.holdPartitions(plan.holder)
+            }
+        }
+        defer { holding.cancel() }
+        run.publishSeconds = try await publish(signals, from: seconds)
+        holding.cancel()
+        _ = await holding.result
+        run.messages = log.publishedCount
+        target = run.messages
+        try await store.releasePartitions(plan.holder)
+        let end = ContinuousClock.now + Self.patience
+        while try await store.partitionStates().allSatisfy({ $0.owner == nil }) {
+            if ContinuousClock.now > end { throw Trouble(description: "no ingester takes its streams back") }
+            try await Task.sleep(for: Self.look)
+        }
+        let start = seconds
+        run.commitSeconds = try await watch(signals, tell) - start
     }
 
     // MARK: publishing
@@ -252,11 +290,15 @@ public actor Benchmark {
     /// - Throws: `Trouble` if something may be left, with the names; `BrokerError`, `StoreError`.
     public func cleanUp() async throws {
         let serials = plan.serials.map(\.text)
-        let end = ContinuousClock.now + Self.patience
+        try await store.releasePartitions(plan.holder)
         var isComplete = true
         for (boot, messages) in boots {
-            while try await store.storedFrames(boot: boot, of: serials).values.reduce(0, +) < messages {
-                if ContinuousClock.now > end {
+            var last = (stored: 0, at: ContinuousClock.now)
+            while true {
+                let stored = try await store.storedFrames(boot: boot, of: serials).values.reduce(0, +)
+                if stored >= messages { break }
+                if stored > last.stored { last = (stored, .now) }
+                if ContinuousClock.now > last.at + Self.patience {
                     isComplete = false
                     break
                 }

@@ -14,6 +14,25 @@ extension StoreConnection {
         return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
     }
 
+    /// Takes all partitions from whoever holds them, or renews that: nobody stores until the lease has run out.
+    /// - Throws: `StoreError`.
+    public func holdPartitions(_ holder: String) throws {
+        try query(
+            """
+            UPDATE ingest_partition
+               SET epoch = epoch + (owner IS DISTINCT FROM $1)::int, owner = $1,
+                   lease_until = clock_timestamp() + make_interval(secs => $2)
+            """, [.text(holder), .integer(Int64(Self.leaseSeconds))], timeout: .seconds(30))
+    }
+
+    /// Gives back what `holdPartitions` took.
+    /// - Throws: `StoreError`.
+    public func releasePartitions(_ holder: String) throws {
+        try query(
+            "UPDATE ingest_partition SET owner = NULL, lease_until = NULL WHERE owner = $1", [.text(holder)],
+            timeout: .seconds(30))
+    }
+
     /// Makes an ordinary table with the columns, the storage and the index of `measurement`.
     /// - Parameter table: small letters, digits and underscores.
     /// - Throws: `StoreError`.

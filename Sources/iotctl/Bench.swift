@@ -52,12 +52,14 @@ struct BenchCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               iotctl bench
-              iotctl bench --form values --seconds 20 --yes
-              iotctl bench --rate 50k --repeats 5
+              iotctl bench --backlog --form counts --yes
+              iotctl bench --rate 50k --frame 50 --repeats 5
               iotctl bench -o json --yes > bench.json
 
             It publishes frames of sensors of its own with confirms, as fast as it can or at
-            --rate, and watches the running ingesters commit them. The references use the same
+            --rate, and watches the running ingesters commit them. With --backlog it takes the
+            streams from the ingesters while it publishes, so that nothing of any sensor is
+            stored meanwhile, and measures how fast they catch up. The references use the same
             messages: librabbitmq alone reads them from streams of its own, and one libpq
             connection copies the rows, encoded beforehand, into a table like measurement.
             committed/drain and committed/copy are the ratios. Figures are the middle one of the
@@ -100,6 +102,10 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Runs: 1 to 20.")
     var repeats = 3
 
+    /// What is measured.
+    @Flag(help: "Hold the ingesters back while it publishes, then measure how they catch up.")
+    var backlog = false
+
     /// Without a question.
     @Flag(help: "Don't ask. Needed where there is no terminal.")
     var yes = false
@@ -139,6 +145,7 @@ struct BenchCommand: AsyncParsableCommand {
             throw Failure(ExitStatus.usage, "bench loads the system: say --yes, or run it on a terminal")
         }
         Talk.say("this loads \(settings.broker) and \(Connections.databasePlace) for about \(repeats * seconds * 3) s")
+        if backlog { Talk.say("for \(seconds) s of each run nothing is stored, of no sensor") }
         try? FileHandle.standardError.write(contentsOf: Data("iotctl: go on? [y/N] ".utf8))
         guard ["y", "yes"].contains(readLine()?.lowercased()) else { throw Failure(ExitStatus.failed, "not measured") }
     }
@@ -147,7 +154,7 @@ struct BenchCommand: AsyncParsableCommand {
         let name = UUID().uuidString.prefix(8).lowercased()
         let plan = BenchPlan(
             form: form.signal, length: frame, sensors: sensors, samplesPerSecond: rate.samplesPerSecond,
-            duration: .seconds(seconds), name: name)
+            duration: .seconds(seconds), isBacklog: backlog, name: name)
         let bench = try await Benchmark(plan, settings)
         var runs: [BenchRun] = []
         var failure: (any Error)?
@@ -196,7 +203,7 @@ struct BenchCommand: AsyncParsableCommand {
         let value = Value.record([
             "form": .text(form.rawValue), "samples_per_frame": .integer(Int64(plan.length)),
             "sensors": .integer(Int64(sensors)), "rate": .number(rate.samplesPerSecond),
-            "seconds": .integer(Int64(seconds)),
+            "seconds": .integer(Int64(seconds)), "backlog": .flag(backlog),
             "median": .object(spread.map { Value.Field(name: $0.name, value: .number($0.median)) }),
             "runs": .list(
                 runs.map { run in
@@ -211,7 +218,7 @@ struct BenchCommand: AsyncParsableCommand {
             let pace = rate.samplesPerSecond.map { "\(Self.form($0)) samples/s" } ?? "unbounded"
             let head =
                 "\(form.rawValue), \(plan.length) sample\(plan.length == 1 ? "" : "s") a frame, \(sensors) sensors, "
-                + "\(pace), \(runs.count) x \(seconds) s\n"
+                + "\(pace), \(runs.count) x \(seconds) s\(backlog ? " of backlog" : "")\n"
             return head
                 + Table(
                     columns: [.text("FIGURE"), .number("MEDIAN"), .number("LEAST"), .number("MOST")],

@@ -149,7 +149,10 @@ extension EndToEnd {
                 let system = services.system
                 let unasked = try await system.run("iotctl", ["bench"])
                 #expect(unasked.status == 64 && unasked.errors.contains("--yes") && unasked.output.isEmpty)
-                for words in [["--form", "floats", "--frame", "100"], ["--form", "values", "--rate", "500"]] {
+                for words in [
+                    ["--form", "floats", "--frame", "100"], ["--form", "values", "--rate", "500"],
+                    ["--form", "counts", "--backlog"],
+                ] {
                     let result = try await system.run(
                         "iotctl",
                         ["bench", "--yes", "--seconds", "1", "--repeats", "2", "--sensors", "7", "-o", "json"] + words,
@@ -161,19 +164,29 @@ extension EndToEnd {
                     for (name, value) in median { #expect(value > 0, "\(name)") }
                     #expect((report["runs"] as? [Any])?.count == 2)
                     #expect((median["latency_p50_ms"] ?? 0) <= (median["latency_p99_ms"] ?? 0))
+                    #expect((median["latency_p50_ms"] == nil) == words.contains("--backlog"))
                 }
                 try await expectNothingLeft(system)
-                // Ctrl-C in the middle cleans up too.
-                let interrupted = try system.start(
-                    "iotctl", ["bench", "--yes", "--seconds", "60", "--sensors", "5", "--rate", "5k"])
-                try await eventually("it publishes") {
-                    try interrupted.expectRunning()
-                    return try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") > 10
+                // Ctrl-C in the middle cleans up too, and lets the ingesters go on.
+                let interruptions = [
+                    ([], "SELECT coalesce(sum(frames), 0) > 10 FROM sensor_boot"),
+                    (["--backlog"], "SELECT bool_and(owner LIKE 'iotctl bench%') FROM ingest_partition"),
+                ]
+                for (words, sign) in interruptions {
+                    let interrupted = try system.start(
+                        "iotctl", ["bench", "--yes", "--seconds", "60", "--sensors", "5", "--rate", "5k"] + words)
+                    try await eventually("it publishes") {
+                        try interrupted.expectRunning()
+                        return try await system.number("SELECT (\(sign))::int") == 1
+                    }
+                    interrupted.signal(SIGINT)
+                    let end = try await interrupted.end(within: .seconds(60))
+                    #expect(end.status == 1 && end.errors.contains("interrupted"), "\(end.errors)")
+                    try await expectNothingLeft(system)
+                    #expect(
+                        try await system.number(
+                            "SELECT count(*) FROM ingest_partition WHERE owner LIKE 'iotctl%'") == 0)
                 }
-                interrupted.signal(SIGINT)
-                let end = try await interrupted.end(within: .seconds(60))
-                #expect(end.status == 1 && end.errors.contains("interrupted"), "\(end.errors)")
-                try await expectNothingLeft(system)
             }
         }
 
