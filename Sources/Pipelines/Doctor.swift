@@ -240,6 +240,7 @@ public enum Doctor {
         facts.partitions = await asking.ask { try await store.partitionStates() }
         facts.replicas = await asking.ask { try await store.livingReplicas() }
         facts.quarantined = await asking.ask { try await store.quarantineCount() }
+        facts.upkeep = await asking.ask { try await store.upkeep() }
         return facts
     }
 
@@ -299,6 +300,7 @@ extension DoctorFacts {
         partitions = facts.partitions
         replicas = facts.replicas
         quarantined = facts.quarantined
+        upkeep = facts.upkeep
     }
 
     /// What the management API said.
@@ -315,5 +317,6 @@ extension DoctorFacts {
         partitions = .notAsked(why)
         replicas = .notAsked(why)
         quarantined = .notAsked(why)
+        upkeep = .notAsked(why)
     }
 }

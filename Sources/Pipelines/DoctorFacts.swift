@@ -102,6 +102,7 @@ struct DoctorFacts: Sendable {
     var partitions = Fact<[PartitionState]>.notAsked("no connection")
     var replicas = Fact<[String]>.notAsked("no connection")
     var quarantined = Fact<Int>.notAsked("no connection")
+    var upkeep = Fact<StoreUpkeep>.notAsked("no connection")
 
     /// By stream.
     var readings: [String: Fact<Stream>] = [:]

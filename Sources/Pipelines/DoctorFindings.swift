@@ -19,7 +19,8 @@ extension DoctorFacts {
     /// All findings, the broker first.
     var diagnosis: Diagnosis {
         let findings =
-            brokerFindings + databaseFindings + serviceFindings + partitionFindings + waitingFindings + diskFindings
+            brokerFindings + databaseFindings + serviceFindings + partitionFindings + waitingFindings + upkeepFindings
+            + diskFindings
         return Diagnosis(findings: findings, isAnybodyThere: broker.value != nil || server.value != nil)
     }
 
@@ -464,6 +465,52 @@ extension DoctorFacts {
             }
         }
         return findings
+    }
+
+    /// Rollups are two to three minutes behind; from here on somebody should look, in seconds.
+    static let rollupLagWarning = 900.0
+    /// Fewer days until the database's disk is full are a warning, and a problem.
+    static let daysLeft = (warning: 30.0, problem: TendStore.daysLeftMin)
+
+    private var upkeepFindings: [Finding] {
+        guard let upkeep = upkeep.value else {
+            return unknown("rollups", self.upkeep, "the store's upkeep", fix: "see database above").map { [$0] } ?? []
+        }
+        var findings: [Finding] = []
+        switch upkeep.rollups.seconds {
+        case nil: findings.append(.ok("rollups", "nothing to roll up yet"))
+        case let lag? where lag > Self.rollupLagWarning:
+            findings.append(
+                .warning(
+                    "rollups", "the newest minute that is rolled up ended \(Self.form(lag)) ago",
+                    fix: "see sensor-registry's log; minutes wait while a partition has no ingester or catches up"))
+        case let lag?: findings.append(.ok("rollups", "\(Self.form(lag)) behind"))
+        }
+        let overdue = upkeep.policies.filter(\.isOverdue)
+        if let worst = overdue.max(by: { $0.overdue < $1.overdue }) {
+            let more = overdue.count > 1 ? ", and \(overdue.count - 1) more" : ""
+            findings.append(
+                .problem(
+                    "kept",
+                    "\(worst.tier.rawValue) should have been dropped \(Self.form(worst.overdue.seconds)) ago\(more)",
+                    fix: "see sensor-registry's log; on the community edition timescaledb_information.job_errors"))
+        } else {
+            findings.append(.ok("kept", "nothing is there that should be gone"))
+        }
+        findings.append(growthFinding(upkeep.forecast))
+        return findings
+    }
+
+    private func growthFinding(_ forecast: StorageForecast) -> Finding {
+        let fix = "add disk space, or keep less: iotctl report storage, iotctl set policies"
+        guard let growth = forecast.bytesPerDay else {
+            return .ok("growth", "known when sensor-registry has run for two hours")
+        }
+        let rate = "\((growth / 1e8).rounded() / 10) GB a day"
+        guard let days = forecast.daysLeft else { return .ok("growth", rate) }
+        let text = "\(rate): the database's disk is full in \(Int(days)) days"
+        if days < Self.daysLeft.problem { return .problem("growth", text, fix: fix) }
+        return days < Self.daysLeft.warning ? .warning("growth", text, fix: fix) : .ok("growth", text)
     }
 
     private var diskFindings: [Finding] {

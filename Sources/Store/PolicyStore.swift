@@ -53,9 +53,39 @@ public struct RollupLag: Sendable, Equatable {
     public var seconds: Double?
     /// Rows that came late and are not added yet.
     public var lateRows: Int64
+
+    /// That lag.
+    public init(seconds: Double?, lateRows: Int64) {
+        self.seconds = seconds
+        self.lateRows = lateRows
+    }
+}
+
+/// Whether the store is looked after.
+public struct StoreUpkeep: Sendable, Equatable {
+    /// What the rollups are short of.
+    public var rollups: RollupLag
+    /// How long what is kept, and whether that is so.
+    public var policies: [PolicyRecord]
+    /// How it grows.
+    public var forecast: StorageForecast
+
+    /// That.
+    public init(rollups: RollupLag, policies: [PolicyRecord], forecast: StorageForecast) {
+        self.rollups = rollups
+        self.policies = policies
+        self.forecast = forecast
+    }
 }
 
 extension StoreConnection {
+    /// Whether the store is looked after.
+    /// - Throws: `StoreError`.
+    public func upkeep() throws -> StoreUpkeep {
+        StoreUpkeep(
+            rollups: try rollupLag(), policies: try policies(), forecast: StorageForecast(try storagePast()))
+    }
+
     /// All policies with what they find.
     /// - Throws: `StoreError`.
     public func policies() throws -> [PolicyRecord] {

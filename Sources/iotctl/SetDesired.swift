@@ -27,6 +27,7 @@ struct SetDesired: AsyncParsableCommand {
               iotctl set lab-1 lab-2 location.name="Hall 3" calibrated=true
               iotctl set lab-1 rate=2.5kHz --wait done --timeout 5s
               iotctl set -l kind=vibration,hall=3 rate=1000 --dry-run
+              iotctl set sensor lab-1 calibrated=true
 
             Words with = are changes, the others serial numbers. A value is a number, true,
             false, null (takes the property away) or text. rate=1000 means rate_hz=1000. Limits

@@ -37,6 +37,7 @@ import Wire
             })
         facts.replicas = .known(["a"])
         facts.quarantined = .known(0)
+        facts.upkeep = .known(upkeep())
         for index in 0..<2 { facts.readings[Routing.stream(index)] = .known(.init(first: 10)) }
         facts.disks = .known([.init(node: "rabbit@h", free: 50_000_000_000, limit: 1_000_000_000)])
         facts.policies = .known(topology.queues.map { policy($0.name) })
@@ -44,6 +45,20 @@ import Wire
         facts.permission = .known(.init(configure: ".*", write: ".*", read: ".*"))
         facts.cutBytes = .known(nil)
         return facts
+    }
+
+    private func upkeep(
+        lag: Double? = 150, overdue: Duration = .zero, freeBytes: Int64? = 1_000_000_000_000
+    ) -> StoreUpkeep {
+        let points = (0..<3).map { day in
+            StorageForecast.Point(
+                at: Timestamp(unixMilliseconds: Int64(day) * 86_400_000), bytes: Int64(day) * 1_000_000_000,
+                freeBytes: freeBytes)
+        }
+        return StoreUpkeep(
+            rollups: RollupLag(seconds: lag, lateRows: 0),
+            policies: [PolicyRecord(tier: .measurement, keep: .seconds(86_400), overdue: overdue)],
+            forecast: StorageForecast(points))
     }
 
     private func policy(_ name: String) -> ManagementAPI.Queue {
@@ -212,6 +227,13 @@ import Wire
             ),
             ("no partitions", ["problem partitions"], { $0.partitions = .known([]) }),
             ("quarantine", ["warning quarantine"], { $0.quarantined = .known(1) }),
+            ("rollups", ["warning rollups"], { $0.upkeep = .known(upkeep(lag: 1000)) }),
+            ("nothing to roll up", [], { $0.upkeep = .known(upkeep(lag: nil)) }),
+            ("a job runs hourly", [], { $0.upkeep = .known(upkeep(overdue: .seconds(80_000))) }),
+            ("retention", ["problem kept"], { $0.upkeep = .known(upkeep(overdue: .seconds(90_000))) }),
+            ("grows", ["warning growth"], { $0.upkeep = .known(upkeep(freeBytes: 20_000_000_000)) }),
+            ("grows fast", ["problem growth"], { $0.upkeep = .known(upkeep(freeBytes: 5_000_000_000)) }),
+            ("nobody knows the disk", [], { $0.upkeep = .known(upkeep(freeBytes: nil)) }),
             ("full", ["problem disk"], { $0.disks = .known([.init(node: "n", free: 1, limit: 2)]) }),
             ("nearly full", ["warning disk"], { $0.disks = .known([.init(node: "n", free: 3, limit: 2)]) }),
             ("cut", ["warning disk"], { $0.cutBytes = .known(1_000_000) }),
