@@ -264,7 +264,7 @@ public enum Doctor {
                 }
             }
         }
-        facts.policies = await asking.ask { try await api.queues() }
+        facts.policies = await asking.ask { try await api.queuesWithPolicies() }
         let queues = Topology.sensorStreaming(partitions: 0).queues.map(\.name)
         facts.bindings = await asking.ask {
             var all = Set(try await api.bindings(from: Routing.partitionsExchange))

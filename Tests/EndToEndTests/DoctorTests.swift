@@ -45,10 +45,11 @@ extension EndToEnd {
                     try await system.number(
                         "SELECT count(*) FROM ingest_partition WHERE lease_until > clock_timestamp()") == 4
                 }
-                // The management API's figures are seconds old.
+                // The management API's figures are seconds old; its policies are those of now.
                 var last: (status: Int32, report: Report, errors: String)?
                 try await eventually("it is sound") {
                     last = try await examine(system)
+                    #expect(last?.report.result("policies") == "ok")
                     return last?.report.complaints.isEmpty == true
                 }
                 let sound = try #require(last)

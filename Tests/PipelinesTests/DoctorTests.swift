@@ -298,6 +298,29 @@ import Wire
         #expect(without("unrouted") { $0.maxLengthBytes = nil } == ["warning policies"])
     }
 
+    /// In a queue's first seconds its figures name no policy, and after a change the one before.
+    @Test func policiesAreThoseOfNow() {
+        func queue(_ name: String, _ policy: String?, _ exchange: String?) -> ManagementAPI.Queue {
+            ManagementAPI.Queue(
+                name: name, policy: policy, effectivePolicyDefinition: .init(deadLetterExchange: exchange))
+        }
+        let figures = [
+            ManagementAPI.Queue(name: "new"), queue("changed", "old", "there"), queue("bare", "old", "there"),
+            queue("same", "mine", "changed by an operator"), queue("gone", "old", "there"),
+        ]
+        let updated = ManagementAPI.Queue.updated(
+            figures, policyNames: ["new": "mine", "changed": "mine", "bare": nil, "same": "mine"],
+            [
+                .init(name: "other", definition: .init()),
+                .init(name: "mine", definition: .init(deadLetterExchange: "x")),
+            ])
+        #expect(updated.map(\.name) == figures.map(\.name))
+        #expect(updated.map(\.policy) == ["mine", "mine", nil, "mine", "old"])
+        #expect(
+            updated.map { $0.effectivePolicyDefinition?.deadLetterExchange }
+                == ["x", "x", nil, "changed by an operator", "there"])
+    }
+
     @Test func lagIsHeldAgainstRetention() {
         func lag(_ reading: DoctorFacts.Stream, management: Bool = true) -> [String] {
             complaints(
