@@ -66,9 +66,12 @@ extension StoreConnection {
             let ids = try session.query(
                 "SELECT sensor_id FROM sensor WHERE serial = ANY ($1::text[])", [.texts(serials)]
             ).rows.map { $0.integer("sensor_id") }
-            try session.query(
-                "DELETE FROM measurement WHERE sensor_id = ANY ($1::int[]) AND \"time\" >= $2::timestamptz",
-                [.integers(ids), .time(from)])
+            for table in ["measurement", "measurement_1m", "measurement_1h", "measurement_1d", "rollup_late"] {
+                // A minute, hour or day that the bench began in.
+                try session.query(
+                    "DELETE FROM \(table) WHERE sensor_id = ANY ($1::int[]) AND \"time\" > $2::timestamptz - INTERVAL '25 h'",
+                    [.integers(ids), .time(from)])
+            }
             try session.query("DELETE FROM sensor WHERE sensor_id = ANY ($1::int[])", [.integers(ids)])
         }
     }

@@ -43,6 +43,10 @@ public enum TestServers {
         return value
     }
 
+    /// TimescaleDB's community edition, if somebody has it: a URL of any database there, with the extension in its
+    /// template1. Its tests are skipped without.
+    public static var communityURL: String? { ProcessInfo.processInfo.environment["TEST_TSL_DATABASE_URL"] }
+
     /// Calls RabbitMQ's management API.
     /// - Returns: the answer's body.
     @discardableResult
@@ -85,6 +89,7 @@ public struct TestSystem: Sendable {
     public let store: StoreConnection
     /// Logs of the programs.
     public let folder: URL
+    private let databaseServer: String
     private let started = Started()
 
     /// The programs that a test started, so that none outlives a test that fails.
@@ -96,8 +101,11 @@ public struct TestSystem: Sendable {
     public var settings: Settings { get throws { try Settings(environment: environment) } }
 
     /// Makes a system, gives it to `body`, and removes it.
-    public static func with(_ body: (TestSystem) async throws -> Void) async throws {
-        let system = try await make()
+    /// - Parameter server: another database server than the test's own, as URL of any database there.
+    public static func with(
+        databaseServer server: String? = nil, _ body: (TestSystem) async throws -> Void
+    ) async throws {
+        let system = try await make(server ?? TestServers.value("DATABASE_URL"))
         do { try await body(system) } catch {
             await system.remove()
             throw error
@@ -105,19 +113,19 @@ public struct TestSystem: Sendable {
         await system.remove()
     }
 
-    private static func make() async throws -> TestSystem {
+    private static func make(_ databaseServer: String) async throws -> TestSystem {
         let name = "t" + UUID().uuidString.prefix(8).lowercased()
         try await TestServers.management("PUT", "/api/vhosts/\(name)")
         guard let amqp = URLComponents(string: try TestServers.value("AMQP_URL")), let user = amqp.user,
             var mqtt = URLComponents(string: try TestServers.value("MQTT_URL")),
-            var database = URLComponents(string: try TestServers.value("DATABASE_URL"))
+            var database = URLComponents(string: databaseServer)
         else { throw TestServers.Trouble("the servers' URLs can't be read") }
         try await TestServers.management(
             "PUT", "/api/permissions/\(name)/\(user)", body: #"{"configure": ".*", "write": ".*", "read": ".*"}"#)
         let definitions = try String(
             contentsOf: TestServers.root.appending(path: "broker/definitions.json"), encoding: .utf8)
         try await TestServers.management("POST", "/api/definitions/\(name)", body: definitions)
-        let admin = StoreConnection(url: try TestServers.value("DATABASE_URL"), applicationName: "tests")
+        let admin = StoreConnection(url: databaseServer, applicationName: "tests")
         try await admin.query("CREATE DATABASE \(name)")
         mqtt.user = "\(name):\(user)"
         database.path = "/\(name)"
@@ -131,17 +139,16 @@ public struct TestSystem: Sendable {
         let folder = FileManager.default.temporaryDirectory.appending(path: "sensor-services-\(name)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let store = StoreConnection(url: database.string ?? "", applicationName: "test \(name)")
-        return TestSystem(name: name, environment: environment, store: store, folder: folder)
+        return TestSystem(
+            name: name, environment: environment, store: store, folder: folder, databaseServer: databaseServer)
     }
 
     private func remove() async {
         for program in started.programs.withLock({ $0 }) where program.isRunning { program.signal(SIGKILL) }
         await store.close()
         _ = try? await TestServers.management("DELETE", "/api/vhosts/\(name)")
-        if let url = try? TestServers.value("DATABASE_URL") {
-            let admin = StoreConnection(url: url, applicationName: "tests")
-            _ = try? await admin.query("DROP DATABASE \(name) WITH (FORCE)")
-        }
+        let admin = StoreConnection(url: databaseServer, applicationName: "tests")
+        _ = try? await admin.query("DROP DATABASE \(name) WITH (FORCE)")
         try? FileManager.default.removeItem(at: folder)
     }
 

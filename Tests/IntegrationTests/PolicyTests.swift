@@ -1,0 +1,190 @@
+import Foundation
+import Pipelines
+import Sensors
+import Store
+import TestSupport
+import Testing
+
+extension Integration {
+    /// What is old goes, nothing else, on both editions; what is compressed stays exactly once.
+    @Suite struct Policies {
+        private static let day: Int64 = 86_400
+
+        private func row(_ sensor: Int32, daysAgo: Int64, sequence: Int64 = 0) -> MeasurementRow {
+            .test(
+                time: .now.advanced(bySeconds: -daysAgo * Self.day + sequence), sensor: sensor,
+                position: FramePosition(boot: 1, sequence: sequence),
+                samples: .counts((0..<500).map { Int16($0 % 100) }, scale: 0.1, offset: 0))
+        }
+
+        private func rollUp(_ store: StoreConnection) async throws {
+            try await store.query("UPDATE ingest_partition SET lease_until = clock_timestamp() + INTERVAL '1 minute'")
+            for _ in 0..<3 {
+                try await store.query(
+                    "UPDATE rollup_state SET looked_at = clock_timestamp(), held_until = '-infinity'")
+                while try await store.rollUp() {}
+            }
+        }
+
+        @Test func dropsWhatIsOlderAndSaysSo() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    let ids = try await system.store.sensorIDs(for: [serial("a")])
+                    let sensor = try #require(ids[serial("a")])
+                    var batch = partition.batch(rows: [10, 20, 40].map { row(sensor, daysAgo: $0) })
+                    batch.latest = [LatestValue(batch.measurements[0])]
+                    try await partition.commit(batch)
+                    try await system.store.query(
+                        """
+                        INSERT INTO command (command_id, serial, name, state, issued_at)
+                        VALUES ('old', 'a', 'sleep', 'succeeded', now() - INTERVAL '400 days'),
+                               ('open', 'a', 'sleep', 'queued', now() - INTERVAL '400 days'),
+                               ('new', 'a', 'sleep', 'succeeded', now())
+                        """)
+                    try await system.store.query(
+                        """
+                        INSERT INTO alarm (alarm_id, sensor_id, channel, rule, raised_at, cleared_at)
+                        VALUES ('old', $1, 0, 'r', now() - INTERVAL '5000 days', now() - INTERVAL '4999 days'),
+                               ('open', $1, 0, 'r', now() - INTERVAL '5000 days', NULL)
+                        """, [.integer(Int64(sensor))])
+                    try await system.store.query(
+                        """
+                        INSERT INTO quarantine (at, reason, routing_key, source, length, hash, payload)
+                        SELECT now() - k * INTERVAL '1 second' - INTERVAL '100 days', 'r', 'k', 's', 0, 0, ''
+                          FROM generate_series(1, 25000) k
+                        """)
+                    let before = try await system.store.policies()
+                    #expect(before.map(\.tier) == StoreTier.allCases)
+                    #expect(before.first { $0.tier == .quarantine }?.isOverdue == true)
+                    // Not before it is rolled up, however old.
+                    try await system.store.set(
+                        policies: [PolicyChange(tier: .measurement, duration: .seconds(15 * Self.day))])
+                    var dropped = try await system.store.applyPolicies()
+                    #expect(dropped == [.command: 1, .alarm: 1, .quarantine: 25_000])
+                    try await rollUp(system.store)
+                    dropped = try await system.store.applyPolicies()
+                    #expect(dropped == [.measurement: 2])
+                    #expect(try await system.number("SELECT count(*) FROM measurement") == 1)
+                    #expect(try await system.number("SELECT count(*) FROM measurement_1d") == 3)
+                    #expect(try await system.store.policies().allSatisfy { !$0.isOverdue })
+                    let left = try await system.store.query("SELECT command_id AS id FROM command ORDER BY 1")
+                    #expect(left.rows.map { $0["id"] } == ["new", "open"])
+                }
+            }
+        }
+
+        @Test func belongToTheConfigurationOrToPeople() async throws {
+            try await TestSystem.with { system in
+                let store = system.store
+                try await Migrations.apply(to: store)
+                let week = PolicyChange(tier: .log, duration: .seconds(7 * Self.day))
+                try await store.configure(policies: [week])
+                await #expect(throws: PolicyConfigured.self) {
+                    try await store.set(policies: [
+                        PolicyChange(tier: .alarm, duration: nil), PolicyChange(tier: .log, duration: nil),
+                    ])
+                }
+                func source(_ tier: StoreTier) async throws -> String? {
+                    return try await store.policies().first { $0.tier == tier }?.source
+                }
+                #expect(try await source(.alarm) == "default")
+                try await store.set(policies: [PolicyChange(tier: .alarm, duration: nil)])
+                #expect(try await source(.alarm) == "iotctl")
+                // What the configuration says no more is anybody's, and stays as it is.
+                try await store.configure(policies: [])
+                #expect(try await source(.log) == "default")
+                #expect(try await store.policies().first { $0.tier == .log }?.keep == .seconds(7 * Self.day))
+                try await store.set(policies: [PolicyChange(tier: .log, duration: nil)])
+                #expect(try await source(.log) == "iotctl")
+            }
+        }
+
+        @Test func sizesQueriesAndOwnersAreWrittenDownOnce() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    try await partition.commit(rows: [row(1, daysAgo: 0)])
+                    for _ in 0..<2 {
+                        try await system.store.recordHistory(diskBytes: 1 << 40, diskFreeBytes: nil)
+                        try await system.store.recordIngest()
+                    }
+                    #expect(try await system.number("SELECT count(*) FROM ingest_history") == 2)
+                    let history = try await system.store.query(
+                        "SELECT tier, disk_free_bytes FROM storage_history WHERE tier IN ('(database)', 'measurement')")
+                    #expect(history.count == 2)
+                    #expect(history.rows.compactMap { $0.integer("disk_free_bytes") }.count == 1)
+                    #expect(try await system.number("SELECT count(*) FROM query_history") > 3)
+                    let report = try await system.store.storageReport()
+                    #expect(report.tables.first { $0.table == "measurement" }?.chunks == 1)
+                    #expect(report.bytes > 1_000_000 && report.diskBytes == 1 << 40)
+                    #expect(report.forecast.bytesPerDay == nil && report.backup == nil)
+                }
+            }
+        }
+
+        // MARK: community edition
+
+        /// On the community edition: its own policies, its columnstore, and frames that come late into it.
+        @Test(.enabled(if: TestServers.communityURL != nil, "TEST_TSL_DATABASE_URL is not set"))
+        func theCommunityEditionCompressesAndDropsByItself() async throws {
+            try await TestSystem.with(databaseServer: TestServers.communityURL) { system in
+                try await system.leased { partition in
+                    let store = system.store
+                    let ids = try await store.sensorIDs(for: [serial("a")])
+                    let sensor = try #require(ids[serial("a")])
+                    var batch = partition.batch(rows: (0..<2000).map { row(sensor, daysAgo: 10, sequence: $0) })
+                    batch.measurements += [row(sensor, daysAgo: 200)]
+                    batch.latest = [LatestValue(batch.measurements[0])]
+                    try await partition.commit(batch)
+                    try await rollUp(store)
+                    let rolled = try await system.number("SELECT sum(n) FROM measurement_1m")
+                    #expect(rolled == 2001 * 500)
+                    _ = try await store.applyPolicies()
+                    _ = try await store.applyPolicies()
+                    let jobs = try await system.number(
+                        """
+                        SELECT count(*) FROM timescaledb_information.jobs
+                         WHERE hypertable_name = 'measurement' AND proc_name IN ('policy_retention', 'policy_compression')
+                        """)
+                    #expect(jobs == 2)
+                    for job in try await store.query(
+                        """
+                        SELECT job_id FROM timescaledb_information.jobs WHERE hypertable_name = 'measurement'
+                         ORDER BY proc_name
+                        """
+                    ).rows { try await store.query("CALL run_job(\(try #require(job.integer("job_id"))))") }
+                    #expect(try await system.number("SELECT count(*) FROM measurement") == 2000)
+                    #expect(
+                        try await system.number(
+                            "SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed AND hypertable_name = 'measurement'"
+                        ) > 0)
+                    // Late frames, some of them there already, go into what is compressed; once.
+                    let sequences = Array(Int64(1990)..<2010)
+                    let late = partition.batch(
+                        rows: sequences.dropFirst(10).map { row(sensor, daysAgo: 10, sequence: $0) })
+                    try await partition.commit(late)
+                    try await rollUp(store)
+                    #expect(try await system.number("SELECT count(*) FROM measurement") == 2010)
+                    #expect(try await system.number("SELECT count(DISTINCT sequence) FROM measurement") == 2010)
+                    #expect(try await system.number("SELECT sum(n) FROM measurement_1m") == rolled + 10 * 500)
+                    let samples = try await system.number(
+                        "SELECT count(*) FROM samples('a', '0', now() - INTERVAL '11 days', now() - INTERVAL '9 days')")
+                    #expect(samples == 2010 * 500)
+                    let report = try await store.storageReport()
+                    let table = try #require(report.tables.first { $0.table == "measurement" })
+                    #expect((table.beforeCompression ?? 0) > (table.afterCompression ?? .max))
+                    // Another policy replaces the old one.
+                    try await store.set(
+                        policies: [
+                            PolicyChange(tier: .measurement, duration: .seconds(5 * Self.day)),
+                            PolicyChange(tier: .measurement, aspect: .columnstoreAfter, duration: nil),
+                        ])
+                    _ = try await store.applyPolicies()
+                    let config = try await store.query(
+                        "SELECT config ->> 'drop_after' AS keep FROM timescaledb_information.jobs WHERE hypertable_name = 'measurement'"
+                    )
+                    #expect(config.rows.map { $0["keep"] } == ["120:00:00"])
+                }
+            }
+        }
+    }
+}
