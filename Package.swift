@@ -115,7 +115,7 @@ let package = Package(
         .testTarget(name: "DeviceTests", dependencies: ["Device", "ClientThread"], swiftSettings: strict),
         .testTarget(
             name: "PipelinesTests",
-            dependencies: ["Pipelines", "Simulation", "Telemetry", "Broker", "Wire", "Sensors", yaml],
+            dependencies: ["TestSupport", "Pipelines", "Simulation", "Telemetry", "Broker", "Wire", "Sensors", yaml],
             swiftSettings: strict),
         .testTarget(
             name: "IotCtlTests",
