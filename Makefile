@@ -5,7 +5,7 @@ SECONDS ?= 30
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 STRICT_SOURCES := Package.swift Sources Tests Benchmarks
 
-.PHONY: help setup build release demo up down test unit check format proto clean hook bench microbench
+.PHONY: help setup build release demo up down backup restore test unit check format proto clean hook bench microbench
 
 help: ## This text
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -28,6 +28,12 @@ up: release ## Keep servers, services and SENSORS (20) simulated sensors running
 
 down: ## End what `make up` began
 	@exec scripts/system down
+
+backup: setup ## Back up DATABASE_URL, or what `make up` runs, into FILE (backups/…)
+	@exec scripts/backup save $(if $(FILE),'$(FILE)')
+
+restore: setup ## Restore the backup FILE into an empty database, as a superuser
+	@exec scripts/backup restore $(if $(FILE),'$(FILE)')
 
 test: build ## Every test: unit, integration and end to end, against servers of its own
 	@exec scripts/test
