@@ -87,6 +87,20 @@ final class Partition {
 }
 
 extension TestSystem {
+    /// Drops what is older than its policy: on the community edition its own jobs do.
+    func dropOld() async throws -> [StoreTier: Int64] {
+        let dropped = try await store.applyPolicies()
+        for job in try await store.query(
+            "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention' AND hypertable_name <> ''"
+        ).rows { try await store.query("CALL run_job(\(job.integer("job_id") ?? 0))") }
+        return dropped
+    }
+
+    /// Whether the server is TimescaleDB's community edition.
+    var isCommunity: Bool {
+        get async throws { try await store.query("SELECT is_community() AS it").first?.flag("it") == true }
+    }
+
     /// Applies the schema, makes two partitions, and gives `body` the first one, taken.
     func leased(_ body: (Partition) async throws -> Void) async throws {
         try await Migrations.apply(to: store)

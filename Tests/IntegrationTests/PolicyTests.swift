@@ -62,8 +62,8 @@ extension Integration {
                     var dropped = try await system.store.applyPolicies()
                     #expect(dropped == [.command: 1, .alarm: 1, .quarantine: 25_000])
                     try await rollUp(system.store)
-                    dropped = try await system.store.applyPolicies()
-                    #expect(dropped == [.measurement: 2])
+                    dropped = try await system.dropOld()
+                    if try await !system.isCommunity { #expect(dropped == [.measurement: 2]) }
                     #expect(try await system.number("SELECT count(*) FROM measurement") == 1)
                     #expect(try await system.number("SELECT count(*) FROM measurement_1d") == 3)
                     #expect(try await system.store.policies().allSatisfy { !$0.isOverdue })
@@ -157,6 +157,7 @@ extension Integration {
                         try await system.number(
                             "SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed AND hypertable_name = 'measurement'"
                         ) > 0)
+                    try await store.query("SELECT compress_chunk(c) FROM show_chunks('measurement_1m') c")
                     // Late frames, some of them there already, go into what is compressed; once.
                     let sequences = Array(Int64(1990)..<2010)
                     let late = partition.batch(

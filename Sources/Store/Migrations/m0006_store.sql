@@ -272,7 +272,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION rollup_longer IS 'Rolls the next hour up from its minutes, or the next day from its hours, if it is over, and says whether it was. Call it in a transaction of its own.';
 
-CREATE FUNCTION rollup_late_rows() RETURNS bigint LANGUAGE plpgsql AS $$
+-- Compressed rollups are changed a sensor's batch at a time; the limit is against doing that to a whole table.
+CREATE FUNCTION rollup_late_rows() RETURNS bigint LANGUAGE plpgsql
+SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0 AS $$
 DECLARE
     state rollup_state;
     due   rollup_late[];
@@ -302,7 +304,7 @@ BEGIN
                  WHERE f.at < $2 AND f.at >= $3
             ), old AS (
                 DELETE FROM %2$I m USING (SELECT DISTINCT at, sensor_id, channel FROM fresh) f
-                 WHERE m.sensor_id = f.sensor_id AND m.channel = f.channel AND m."time" = f.at AND m."time" >= $4 AND m."time" <= $5
+                 WHERE m.sensor_id = ANY ($6) AND m.sensor_id = f.sensor_id AND m.channel = f.channel AND m."time" = f.at AND m."time" >= $4 AND m."time" <= $5
                 RETURNING m."time", m.n, m.finite, m.min, m.max, m.mean, m.rms, m.sensor_id, m.channel
             )
             INSERT INTO %2$I ("time", sensor_id, channel, n, finite, min, max, mean, rms)
@@ -310,7 +312,9 @@ BEGIN
              GROUP BY at, sensor_id, channel
             $q$, tier.unit, tier.rollup, rollup_sums())
         USING due, tier.done_to, tier.gone_before,
-              (SELECT date_trunc(tier.unit, min(d."time"), site_zone()) FROM unnest(due) d), (SELECT max(d."time") FROM unnest(due) d);
+              (SELECT date_trunc(tier.unit, min(d."time"), site_zone()) FROM unnest(due) d), (SELECT max(d."time") FROM unnest(due) d),
+              -- Only a parameter is looked up in what is compressed; a join would open all of it.
+              (SELECT array_agg(DISTINCT d.sensor_id) FROM unnest(due) d);
     END LOOP;
     RETURN cardinality(due);
 END $$;
@@ -362,9 +366,9 @@ COMMENT ON COLUMN policy.columnstore_after IS 'Age at which a chunk is compresse
 COMMENT ON COLUMN policy.source IS 'Who said so: default; configuration: that of sensor-registry; iotctl.';
 COMMENT ON COLUMN policy.gone_before IS 'What is older may have been dropped: charts do not look for it there, late rows are not added to it.';
 INSERT INTO policy (tier, keep, columnstore_after) VALUES
-    ('measurement', '90 days', '2 days'), ('measurement_1m', '730 days', '14 days'),
+    ('measurement', '90 days', '8 days'), ('measurement_1m', '730 days', '14 days'),
     ('measurement_1h', '3650 days', '180 days'), ('measurement_1d', NULL, NULL), ('location', '730 days', NULL),
-    ('sensor_log', '90 days', '2 days'), ('alarm', '3650 days', NULL), ('command', '365 days', NULL),
+    ('sensor_log', '90 days', '8 days'), ('alarm', '3650 days', NULL), ('command', '365 days', NULL),
     ('quarantine', '90 days', NULL), ('history', '90 days', NULL);
 
 -- Charts --------------------------------------------------------------------------------------------------------------
@@ -970,6 +974,14 @@ DECLARE
 BEGIN
     IF NOT is_community() THEN
         RETURN;
+    END IF;
+    -- Frames are long: batches of 1,000 rows of 65,536 floats would take gigabytes to compress.
+    IF current_setting('timescaledb.compression_batch_size_limit', true)::int > 250 THEN
+        BEGIN
+            EXECUTE format('ALTER DATABASE %I SET timescaledb.compression_batch_size_limit = 250', current_database());
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL;  -- only its owner may; it costs memory, nothing else
+        END;
     END IF;
     FOR p IN
         SELECT h.hypertable_name AS relation, y.keep, y.columnstore_after,
