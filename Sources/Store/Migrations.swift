@@ -8,6 +8,13 @@ public enum Migrations {
         public var name: String
         /// The statements.
         public var sql: String
+
+        /// A step.
+        public init(version: Int64, name: String, sql: String) {
+            self.version = version
+            self.name = name
+            self.sql = sql
+        }
     }
 
     /// All steps, oldest first.
@@ -31,11 +38,12 @@ public enum Migrations {
     ///
     /// Safe when several start at once: one applies, the others wait and find it done. Needs no superuser if the
     /// extension is there.
+    /// - Parameter steps: the oldest of all, where a test wants the schema of an earlier release.
     /// - Returns: the versions that were applied now.
     /// - Throws: `StoreError`: among others where a step that was applied differs from the one in this program, or where
     ///   TimescaleDB is missing. Steps of a later release that this one doesn't know are left alone.
     @discardableResult
-    public static func apply(to store: StoreConnection) async throws -> [Int64] {
+    public static func apply(to store: StoreConnection, _ steps: [Step] = all) async throws -> [Int64] {
         try await store.transaction(timeout: .seconds(300), lockTimeout: .seconds(300)) { session in
             try session.query("SELECT pg_advisory_xact_lock(\(lock))")
             try requireTimescale(session)
@@ -49,7 +57,7 @@ public enum Migrations {
                 COMMENT ON COLUMN schema_migration.checksum IS 'SHA-256 of its statements.';
                 COMMENT ON COLUMN schema_migration.applied_at IS 'When it was applied.'
                 """)
-            return try applyMissing(session)
+            return try applyMissing(steps, session)
         }
     }
 
@@ -62,10 +70,10 @@ public enum Migrations {
         }
     }
 
-    private static func applyMissing(_ session: borrowing Session) throws -> [Int64] {
+    private static func applyMissing(_ steps: [Step], _ session: borrowing Session) throws -> [Int64] {
         let rows = try session.query("SELECT version, checksum FROM schema_migration ORDER BY version").rows
         var applied: [Int64] = []
-        for step in all {
+        for step in steps {
             let checksum = try session.query(
                 "SELECT encode(sha256($1::bytea), 'hex') AS sum", [.bytes(Array(step.sql.utf8))]
             ).first?["sum"]

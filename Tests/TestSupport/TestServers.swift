@@ -47,6 +47,19 @@ public enum TestServers {
     /// template1. Its tests are skipped without.
     public static var communityURL: String? { ProcessInfo.processInfo.environment["TEST_TSL_DATABASE_URL"] }
 
+    /// A database of the instance as the superuser sees it, whom no program of ours ever is.
+    public static func superuserURL(database: String) throws -> String {
+        struct State: Decodable { var passwords: [String: String] }
+        let file = root.appending(path: ".build/servers/\(instance ?? "")/state.json")
+        let state = try JSONDecoder().decode(State.self, from: Data(contentsOf: file))
+        guard var url = URLComponents(string: try value("DATABASE_URL")), let password = state.passwords["postgres"]
+        else { throw Trouble("no superuser") }
+        url.user = "postgres"
+        url.password = password
+        url.path = "/\(database)"
+        return url.string ?? ""
+    }
+
     /// Calls RabbitMQ's management API.
     /// - Returns: the answer's body.
     @discardableResult
