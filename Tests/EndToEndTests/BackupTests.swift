@@ -25,11 +25,10 @@ extension EndToEnd {
                 }
                 url.path = "/\(name)"
                 let owner = url.string ?? ""
-                url.user = "postgres"
-                url.password = try passwordOfSuperuser()
                 let place = Place(
                     system: system, folder: system.folder.appending(path: "backup").path, owner: owner,
-                    superuser: url.string ?? "", store: StoreConnection(url: owner, applicationName: "restored"))
+                    superuser: try TestServers.superuserURL(database: name),
+                    store: StoreConnection(url: owner, applicationName: "restored"))
                 let failure: (any Error)?
                 do {
                     try await body(place)
@@ -38,13 +37,6 @@ extension EndToEnd {
                 await place.store.close()
                 try await system.store.query("DROP DATABASE \(name) WITH (FORCE)")
                 if let failure { throw failure }
-            }
-
-            private static func passwordOfSuperuser() throws -> String {
-                struct State: Decodable { var passwords: [String: String] }
-                let file = TestServers.root.appending(path: ".build/servers/\(TestServers.instance ?? "")/state.json")
-                let state = try JSONDecoder().decode(State.self, from: Data(contentsOf: file))
-                return try #require(state.passwords["postgres"])
             }
 
             /// `scripts/backup VERB` of the backup.
