@@ -85,7 +85,9 @@ let package = Package(
         service("measurements-ingester", folder: "MeasurementsIngester"),
         .executableTarget(
             name: "iotctl",
-            dependencies: ["Pipelines", "Bench", "Sensors", "Wire", "Broker", "Store", argumentParser, yaml],
+            dependencies: [
+                "Pipelines", "Bench", "Simulation", "Sensors", "Wire", "Broker", "Store", argumentParser, yaml,
+            ],
             swiftSettings: strict),
 
         // What our programs are measured against, by `iotctl bench` and `make bench`.

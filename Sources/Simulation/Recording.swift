@@ -7,6 +7,9 @@ public struct RecordingError: Error, Sendable, Equatable, CustomStringConvertibl
 
     /// That fault.
     init(_ description: String) { self.description = description }
+
+    /// The file's bytes did not come.
+    public static let unreadable = RecordingError("the file can't be read to its end")
 }
 
 /// Samples that were recorded once, evenly spaced, to be played in a loop.
@@ -30,7 +33,7 @@ public struct Recording: Sendable {
         guard bytes.count <= Self.bytesMax else {
             throw RecordingError("\(bytes.count) bytes are too many for a recording, at most \(Self.bytesMax)")
         }
-        if bytes.starts(with: Array("RIFF".utf8)) {
+        if bytes.starts(with: "RIFF".utf8) || bytes.starts(with: "RF64".utf8) {
             try self.init(wave: bytes)
         } else {
             try self.init(csv: bytes, rate: rate)

@@ -1,23 +1,100 @@
 internal import Sensors
 
 extension Recording {
-    /// Reads a RIFF WAVE file: PCM of 8, 16, 24 or 32 bits or 32-bit floats, 1…64 channels.
+    /// Reads a RIFF WAVE or RF64 file: PCM of 8, 16, 24 or 32 bits, floats of 32 or 64 bits, 1…64 channels.
     ///
-    /// 16-bit samples stay counts with scale 1/32768; the others become floats of -1…1.
+    /// 16-bit samples stay counts with scale 1/32768; the other PCM samples become floats of -1…1.
     /// - Throws: `RecordingError` with a sentence for people.
     public init(wave bytes: [UInt8]) throws(RecordingError) {
-        let (format, data) = try WaveFormat.chunks(of: bytes)
+        let layout = try WaveLayout(ByteSource(bytes))
+        let format = layout.format
         let channels = (0..<format.channels).map { number in
             Announcement.Channel(
                 number: Int16(number), name: format.name(of: number), quantity: "amplitude", unit: "1")
         }
-        let columns = (0..<format.channels).map { format.column($0, of: bytes, in: data) }
+        let columns = (0..<format.channels).map { format.column($0, of: bytes[layout.data]) }
         try self.init(channels: channels, rate: format.rate, columns: columns)
     }
 }
 
+/// Bytes that are read where they are needed: a file's, or an array's.
+public struct ByteSource {
+    /// How many there are.
+    public let count: Int
+    private let read: (Range<Int>) throws(RecordingError) -> [UInt8]
+
+    /// - Parameter read: gives the bytes of a range that lies within `count`.
+    public init(count: Int, read: @escaping (Range<Int>) throws(RecordingError) -> [UInt8]) {
+        self.count = count
+        self.read = read
+    }
+
+    /// The bytes of an array.
+    public init(_ bytes: [UInt8]) {
+        self.init(count: bytes.count) { range throws(RecordingError) in Array(bytes[range]) }
+    }
+
+    /// The bytes of a range, cut at the end.
+    func bytes(_ start: Int, _ length: Int) throws(RecordingError) -> [UInt8] {
+        let start = min(start, count)
+        return try read(start..<start + min(length, count - start))
+    }
+}
+
+/// Where things are in a WAVE file.
+struct WaveLayout {
+    /// How the samples are written.
+    let format: WaveFormat
+    /// Where: a whole number of instants.
+    let data: Range<Int>
+    /// Where the other chunks are that lie in the file whole, by name; of several the first.
+    let chunks: [String: Range<Int>]
+
+    /// Finds the chunks.
+    /// - Throws: `RecordingError` with a sentence for people.
+    init(_ source: ByteSource) throws(RecordingError) {
+        let head = try source.bytes(0, 12)
+        guard head.count == 12, head.starts(with: "RIFF".utf8) || head.starts(with: "RF64".utf8),
+            head[8..<12].elementsEqual("WAVE".utf8)
+        else { throw RecordingError("not a WAV file: it does not begin with RIFF … WAVE") }
+        var format: WaveFormat?
+        var data: Range<Int>?
+        var chunks: [String: Range<Int>] = [:]
+        var longSize: Int?  // of RF64, whose samples may outgrow 32 bits
+        var position = 12
+        while position + 8 <= source.count {
+            let name = String(decoding: try source.bytes(position, 4), as: UTF8.self)
+            var size = Int(try source.bytes(position + 4, 4).littleEndian32(at: 0))
+            let body = position + 8
+            if name == "data", data == nil {
+                guard let format else { throw RecordingError("not a WAV file: samples before their format") }
+                if size == 0xFFFF_FFFF, let longSize { size = longSize }
+                let range = try format.samples(at: body, size: size, fileBytes: source.count)
+                data = range
+                size = size == 0xFFFF_FFFF ? source.count - body : size
+            } else if size > source.count - body {
+                // What follows the samples is not needed to play them.
+                if data != nil { break }
+                throw RecordingError("the WAV file ends within its chunk at byte \(position)")
+            } else if name == "fmt " {
+                format = try WaveFormat(bytes: source.bytes(body, size), size: size)
+            } else if name == "ds64", size >= 24 {
+                let bytes = try source.bytes(body + 8, 8)
+                longSize = Int(bytes.littleEndian32(at: 0)) | Int(bytes.littleEndian32(at: 4) & 0x7FFF_FFFF) << 32
+            } else {
+                chunks[name] = chunks[name] ?? body..<body + size
+            }
+            position = body + size + size % 2
+        }
+        guard let format, let data else {
+            throw RecordingError("the WAV file has no \(format == nil ? "format" : "samples")")
+        }
+        (self.format, self.data, self.chunks) = (format, data, chunks)
+    }
+}
+
 /// What the `fmt ` chunk of a WAVE file says.
-private struct WaveFormat {
+struct WaveFormat {
     /// How a sample is written.
     enum Coding {
         case unsigned8
@@ -25,6 +102,7 @@ private struct WaveFormat {
         case signed24
         case signed32
         case float32
+        case float64
     }
 
     var coding: Coding
@@ -34,31 +112,7 @@ private struct WaveFormat {
 
     var frameBytes: Int { channels * sampleBytes }
 
-    /// Finds the format and the range of the samples, which is a whole number of frames.
-    static func chunks(of bytes: [UInt8]) throws(RecordingError) -> (WaveFormat, Range<Int>) {
-        guard bytes.count >= 12, bytes.starts(with: Array("RIFF".utf8)), bytes[8..<12].elementsEqual("WAVE".utf8) else {
-            throw RecordingError("not a WAV file: it does not begin with RIFF … WAVE")
-        }
-        var format: WaveFormat?
-        var position = 12
-        while position + 8 <= bytes.count {
-            let name = bytes[position..<position + 4]
-            let size = Int(bytes.littleEndian32(at: position + 4))
-            let body = position + 8
-            if name.elementsEqual("data".utf8) {
-                guard let format else { throw RecordingError("not a WAV file: samples before their format") }
-                return (format, try format.samples(at: body, size: size, fileBytes: bytes.count))
-            }
-            guard size <= bytes.count - body else {
-                throw RecordingError("the WAV file ends within its chunk at byte \(position)")
-            }
-            if name.elementsEqual("fmt ".utf8) { format = try WaveFormat(bytes: bytes, at: body, size: size) }
-            position = body + size + size % 2
-        }
-        throw RecordingError("the WAV file has no \(format == nil ? "format" : "samples")")
-    }
-
-    private func samples(at body: Int, size: Int, fileBytes: Int) throws(RecordingError) -> Range<Int> {
+    func samples(at body: Int, size: Int, fileBytes: Int) throws(RecordingError) -> Range<Int> {
         let isStreamed = size == 0xFFFF_FFFF  // written by a program that could not seek back
         let length = isStreamed ? fileBytes - body : size
         guard length <= fileBytes - body else {
@@ -70,29 +124,31 @@ private struct WaveFormat {
         return body..<body + length / frameBytes * frameBytes
     }
 
-    private init(bytes: [UInt8], at body: Int, size: Int) throws(RecordingError) {
+    init(bytes: [UInt8], size: Int) throws(RecordingError) {
         guard size >= 16 else { throw RecordingError("the WAV file's format chunk has \(size) bytes, not 16 or more") }
-        var tag = bytes.littleEndian16(at: body)
-        if tag == 0xFFFE, size >= 26 { tag = bytes.littleEndian16(at: body + 24) }
-        let bits = bytes.littleEndian16(at: body + 14)
+        var tag = bytes.littleEndian16(at: 0)
+        if tag == 0xFFFE, size >= 26 { tag = bytes.littleEndian16(at: 24) }
+        let bits = bytes.littleEndian16(at: 14)
         switch (tag, bits) {
         case (1, 8): (coding, sampleBytes) = (.unsigned8, 1)
         case (1, 16): (coding, sampleBytes) = (.signed16, 2)
         case (1, 24): (coding, sampleBytes) = (.signed24, 3)
         case (1, 32): (coding, sampleBytes) = (.signed32, 4)
         case (3, 32): (coding, sampleBytes) = (.float32, 4)
-        default: throw RecordingError("WAV format \(tag) with \(bits) bits is not one of PCM 8/16/24/32 and float 32")
+        case (3, 64): (coding, sampleBytes) = (.float64, 8)
+        default:
+            throw RecordingError("WAV format \(tag) with \(bits) bits is not one of PCM 8/16/24/32 and float 32/64")
         }
-        channels = Int(bytes.littleEndian16(at: body + 2))
+        channels = Int(bytes.littleEndian16(at: 2))
         guard (1...FrameLimits.blocksMax).contains(channels) else {
             throw RecordingError("the WAV file has \(channels) channels, not 1…\(FrameLimits.blocksMax)")
         }
-        let hertz = bytes.littleEndian32(at: body + 4)
+        let hertz = bytes.littleEndian32(at: 4)
         guard let rate = SampleRate(hertz: Double(hertz)) else {
             throw RecordingError("the WAV file has \(hertz) samples a second")
         }
         self.rate = rate
-        let declared = Int(bytes.littleEndian16(at: body + 12))
+        let declared = Int(bytes.littleEndian16(at: 12))
         guard declared == channels * sampleBytes else {
             throw RecordingError("the WAV file has \(declared) bytes an instant, not \(channels * sampleBytes)")
         }
@@ -106,8 +162,10 @@ private struct WaveFormat {
         }
     }
 
-    func column(_ channel: Int, of bytes: [UInt8], in data: Range<Int>) -> RecordedColumn {
-        let positions = stride(from: data.lowerBound + channel * sampleBytes, to: data.upperBound, by: frameBytes)
+    /// The samples of one channel.
+    /// - Parameter bytes: a whole number of instants.
+    func column(_ channel: Int, of bytes: ArraySlice<UInt8>) -> RecordedColumn {
+        let positions = stride(from: bytes.startIndex + channel * sampleBytes, to: bytes.endIndex, by: frameBytes)
         switch coding {
         case .unsigned8:
             return .floats(positions.map { (Float(bytes[$0]) - 128) / 128 })
@@ -124,16 +182,23 @@ private struct WaveFormat {
             return .floats(positions.map { Float(Int32(bitPattern: bytes.littleEndian32(at: $0))) / 2_147_483_648 })
         case .float32:
             return .floats(positions.map { Float(bitPattern: bytes.littleEndian32(at: $0)) })
+        case .float64:
+            return .doubles(positions.map { Double(bitPattern: bytes.littleEndian64(at: $0)) })
         }
     }
 }
 
-extension [UInt8] {
+extension RandomAccessCollection<UInt8> where Index == Int {
     /// The two bytes at `index`, which must exist.
-    fileprivate func littleEndian16(at index: Int) -> UInt16 { UInt16(self[index]) | UInt16(self[index + 1]) << 8 }
+    func littleEndian16(at index: Int) -> UInt16 { UInt16(self[index]) | UInt16(self[index + 1]) << 8 }
 
     /// The four bytes at `index`, which must exist.
-    fileprivate func littleEndian32(at index: Int) -> UInt32 {
+    func littleEndian32(at index: Int) -> UInt32 {
         UInt32(littleEndian16(at: index)) | UInt32(littleEndian16(at: index + 2)) << 16
+    }
+
+    /// The eight bytes at `index`, which must exist.
+    func littleEndian64(at index: Int) -> UInt64 {
+        UInt64(littleEndian32(at: index)) | UInt64(littleEndian32(at: index + 4)) << 32
     }
 }

@@ -21,6 +21,7 @@ struct IotCtl: AsyncParsableCommand {
               iotctl watch alarms -o json
               iotctl quarantine ls --since 1h
               iotctl replay --from 2h --into again
+              iotctl export lab-1 --channel x --from 10m x.wav
               iotctl audit --since 1h
               iotctl doctor
 
@@ -44,7 +45,7 @@ struct IotCtl: AsyncParsableCommand {
             Sleep.self, Awake.self, ChangeFrequency.self, SetVerb.self, Get.self, Describe.self, Tail.self,
             Tag.self, Target.self,
             Watch.self, Logs.self, Top.self, Wait.self, CommandVerb.self,
-            Audit.self, Quarantine.self, Replay.self,
+            Audit.self, Quarantine.self, Replay.self, Export.self, Import.self,
             Report.self, Doctor.self, BenchCommand.self, Context.self, Completion.self,
         ])
 

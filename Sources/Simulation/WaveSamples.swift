@@ -1,0 +1,272 @@
+public import Sensors
+
+/// Writes samples as a WAV file that keeps what WAV has no words for, and that any player can play.
+///
+/// PCM of 16 bits for counts, 32-bit floats, or 64-bit floats where there are values of double precision. Two chunks of our own:
+/// - `iotc`, before the samples: text, a line each for sensor, channel, quantity, unit, true rate, form, scale, offset.
+/// - `iots`, after them: 16 bytes for each run of samples, little-endian: its start in Unix nanoseconds (64 bits), how
+///   many samples it has (32), and 1 if it is a single value of double precision (32). Where nothing was measured the
+///   samples stand next to each other: only this table knows of gaps.
+///
+/// Beyond 4 GiB it is RF64 (EBU Tech 3306), whose place is kept by a `JUNK` chunk.
+public struct WaveSampleWriter: Sendable {
+    private let header: SampleFileHeader
+    private let form: SampleForm
+    private let isWide: Bool
+    private var samples = 0
+    private var runs = 0
+    /// Whether `append` failed for a single value that 64-bit floats can hold: then all over again, with these.
+    public private(set) var needsWide = false
+
+    /// - Parameters:
+    ///   - first: runs from the beginning, which tell the form; not empty.
+    ///   - isWide: whether floats are written with 64 bits in any case.
+    public init(_ header: SampleFileHeader, first: [SampleRun], isWide: Bool = false) {
+        precondition(!first.isEmpty, "a WAV file of nothing")
+        self.header = header
+        let forms = first.map { SampleForm($0) }
+        form = forms.first { $0.kind != .value } ?? forms[0]
+        self.isWide = isWide || form.kind == .value
+    }
+
+    private var sampleBytes: Int { form.kind == .counts ? 2 : isWide ? 8 : 4 }
+
+    /// Adds a run: bytes for the samples, and bytes for the table that follows them.
+    /// - Throws: `RecordingError` if one file can't hold it together with those before.
+    public mutating func append(
+        _ run: SampleRun, samples bytes: inout [UInt8], table: inout [UInt8]
+    ) throws(RecordingError) {
+        let other = SampleForm(run)
+        guard other.hertz == form.hertz || other.kind == .value && other.hertz == 0 else {
+            throw unfit(run, "the rate changes from \(form.hertz) Hz to \(other.hertz) Hz")
+        }
+        switch (run.samples, form.kind) {
+        case (.counts(let counts, let scale, let offset), .counts):
+            guard scale == form.scale, offset == form.offset else { throw unfit(run, "scale or offset changes") }
+            for count in counts { bytes.append(littleEndian: UInt16(bitPattern: count)) }
+        case (.floats(let floats), .floats):
+            for float in floats {
+                if !isWide {
+                    bytes.append(littleEndian: float.bitPattern)
+                } else if Float(Double(float)).bitPattern == float.bitPattern {
+                    bytes.append(littleEndian: Double(float).bitPattern)
+                } else {
+                    throw unfit(run, "there are values of double precision and a NaN that is no such")
+                }
+            }
+        case (.value(let value), .counts):
+            guard let count = count(of: value) else { throw unfit(run, "a single value is none of the counts") }
+            bytes.append(littleEndian: UInt16(bitPattern: count))
+        case (.value(let value), .floats) where !isWide:
+            needsWide = Double(Float(value)).bitPattern != value.bitPattern
+            guard Double(Float(value)).bitPattern == value.bitPattern else {
+                throw unfit(run, "a single value is no 32-bit float")
+            }
+            bytes.append(littleEndian: Float(value).bitPattern)
+        case (.value(let value), .floats), (.value(let value), .value):
+            bytes.append(littleEndian: value.bitPattern)
+        case (.floats, _), (.counts, _):
+            throw unfit(run, "the samples change from \(form.kind.rawValue) to \(other.kind.rawValue)")
+        }
+        table.append(littleEndian: UInt64(bitPattern: run.start.unixNanoseconds))
+        table.append(littleEndian: UInt32(run.samples.count))
+        table.append(littleEndian: UInt32(other.kind == .value ? 1 : 0))
+        samples += run.samples.count
+        runs += 1
+    }
+
+    /// The count that stands for a single value exactly.
+    private func count(of value: Double) -> Int16? {
+        guard let count = Int16(exactly: ((value - form.offset) / form.scale).rounded()),
+            (form.offset + form.scale * Double(count)).bitPattern == value.bitPattern
+        else { return nil }
+        return count
+    }
+
+    private func unfit(_ run: SampleRun, _ why: String) -> RecordingError {
+        RecordingError("\(why) at \(run.start), which one WAV file can't hold; CSV can, or end with --to before it")
+    }
+
+    /// What stands before the samples; always as long, so that it can be written once more when all is known.
+    public var head: [UInt8] {
+        let isFloat = form.kind != .counts
+        let text = Array((header.lines + form.words).joined(separator: "\n").utf8) + [UInt8(ascii: "\n")]
+        let data = samples * sampleBytes
+        var middle: [UInt8] = []
+        var format: [UInt8] = []
+        format.append(littleEndian: UInt16(isFloat ? 3 : 1))
+        format.append(littleEndian: UInt16(1))
+        let hertz = UInt32(exactly: max(1, form.hertz.rounded())) ?? 1
+        format.append(littleEndian: hertz)
+        format.append(littleEndian: hertz &* UInt32(sampleBytes))
+        format.append(littleEndian: UInt16(sampleBytes))
+        format.append(littleEndian: UInt16(sampleBytes * 8))
+        if isFloat { format.append(littleEndian: UInt16(0)) }
+        middle.appendChunk("fmt ", format)
+        if isFloat {
+            var fact: [UInt8] = []
+            fact.append(littleEndian: UInt32(clamping: samples))
+            middle.appendChunk("fact", fact)
+        }
+        middle.appendChunk("iotc", text)
+
+        let size = 4 + 36 + middle.count + 8 + data + tail.count + runs * 16
+        let isLong = size > UInt32.max
+        var sizes: [UInt8] = []
+        for number in isLong ? [size, data, samples] : [0, 0, 0] { sizes.append(littleEndian: UInt64(number)) }
+        sizes.append(littleEndian: UInt32(0))
+        var head = Array((isLong ? "RF64" : "RIFF").utf8)
+        head.append(littleEndian: isLong ? UInt32.max : UInt32(size))
+        head += Array("WAVE".utf8)
+        head.appendChunk(isLong ? "ds64" : "JUNK", sizes)
+        head += middle + Array("data".utf8)
+        head.append(littleEndian: isLong ? UInt32.max : UInt32(data))
+        return head
+    }
+
+    /// What stands between the samples and the table.
+    public var tail: [UInt8] {
+        var tail: [UInt8] = samples * sampleBytes % 2 == 0 ? [] : [0]
+        tail += Array("iots".utf8)
+        tail.append(littleEndian: UInt32(clamping: runs * 16))
+        return tail
+    }
+}
+
+/// Reads what `WaveSampleWriter` wrote; of other WAV files the only channel.
+public struct WaveSampleReader {
+    /// Runs of the table read at a time.
+    private static let tableRuns = 4096
+    /// Samples in a run of a file without a table.
+    private static let samplesMax = 4096
+
+    /// Whose they are; nil if the file does not say.
+    public let header: SampleFileHeader?
+    private let source: ByteSource
+    private let layout: WaveLayout
+    private let form: SampleForm?
+    private let start: Timestamp?
+    /// What of the table is still to be read.
+    private var table: Range<Int>
+    private var runs: ArraySlice<(start: Int64, count: Int, isValue: Bool)> = []
+    /// Where the next sample is.
+    private var position: Int
+
+    /// Reads where what is.
+    /// - Parameter start: when the first sample was taken, if the file does not say it.
+    /// - Throws: `RecordingError` with a sentence for people.
+    init(_ source: ByteSource, start: Timestamp?) throws(RecordingError) {
+        self.source = source
+        layout = try WaveLayout(source)
+        position = layout.data.lowerBound
+        guard let text = layout.chunks["iotc"] else {
+            guard let start else { throw RecordingError("the WAV file does not say when it begins: --start does") }
+            guard layout.format.channels == 1 else {
+                throw RecordingError("the WAV file has \(layout.format.channels) channels; one can be imported")
+            }
+            (header, form, table, self.start) = (nil, nil, 0..<0, start)
+            return
+        }
+        let lines = String(decoding: try source.bytes(text.lowerBound, text.count), as: UTF8.self)
+            .split(separator: "\n").map(String.init)
+        header = try SampleFileHeader(lines: lines)
+        form = try SampleForm(words: lines)
+        self.start = nil
+        guard let table = layout.chunks["iots"] else {
+            throw RecordingError("the WAV file ends before its table of times")
+        }
+        let isFit =
+            switch (form?.kind, layout.format.coding) {
+            case (.counts, .signed16), (.floats, .float32), (.floats, .float64), (.value, .float64):
+                layout.format.channels == 1
+            default: false
+            }
+        guard isFit, table.count % 16 == 0 else { throw RecordingError("the WAV file's chunks contradict each other") }
+        self.table = table
+    }
+
+    /// The next run; nil at the end.
+    /// - Throws: `RecordingError` with a sentence for people.
+    mutating func next() throws(RecordingError) -> SampleRun? {
+        guard let form else { return try nextWithoutTable() }
+        if runs.isEmpty { try readTable() }
+        guard let run = runs.popFirst() else {
+            guard position == layout.data.upperBound else {
+                throw RecordingError("the WAV file has more samples than its table of times")
+            }
+            return nil
+        }
+        let bytes = try samples(run.count)
+        let column = layout.format.column(0, of: bytes)
+        let start = Timestamp(unixNanoseconds: run.start)
+        guard run.count > 0, run.count <= FrameLimits.samplesMax, run.count == 1 || form.rate != nil else {
+            throw RecordingError("the WAV file's table of times has a run of \(run.count) samples")
+        }
+        switch column {
+        case .counts(let counts, _):
+            let samples = Samples.counts(counts, scale: form.scale, offset: form.offset)
+            return SampleRun(start: start, rate: form.rate, samples: run.isValue ? .value(samples[0]) : samples)
+        case .floats(let floats):
+            let samples = Samples.floats(floats)
+            return SampleRun(start: start, rate: form.rate, samples: run.isValue ? .value(samples[0]) : samples)
+        case .doubles(let values):
+            if form.kind == .floats, !run.isValue {
+                return SampleRun(start: start, rate: form.rate, samples: .floats(values.map { Float($0) }))
+            }
+            guard run.count == 1 else { throw RecordingError("the WAV file has several values in a run") }
+            return SampleRun(start: start, rate: form.rate, samples: .value(values[0]))
+        }
+    }
+
+    private mutating func samples(_ count: Int) throws(RecordingError) -> ArraySlice<UInt8> {
+        let length = count * layout.format.frameBytes
+        guard length <= layout.data.upperBound - position else {
+            throw RecordingError("the WAV file has fewer samples than its table of times")
+        }
+        defer { position += length }
+        return try source.bytes(position, length)[...]
+    }
+
+    private mutating func readTable() throws(RecordingError) {
+        let bytes = try source.bytes(table.lowerBound, min(table.count, Self.tableRuns * 16))
+        table = table.lowerBound + bytes.count..<table.upperBound
+        runs =
+            stride(from: 0, to: bytes.count, by: 16).map { index in
+                (
+                    Int64(bitPattern: bytes.littleEndian64(at: index)), Int(bytes.littleEndian32(at: index + 8)),
+                    bytes.littleEndian32(at: index + 12) & 1 == 1
+                )
+            }[...]
+    }
+
+    private mutating func nextWithoutTable() throws(RecordingError) -> SampleRun? {
+        let size = layout.format.frameBytes
+        let left = (layout.data.upperBound - position) / size
+        guard let start, left > 0 else { return nil }
+        let index = (position - layout.data.lowerBound) / size
+        let column = layout.format.column(0, of: try samples(min(left, Self.samplesMax)))
+        let rate = layout.format.rate
+        return SampleRun(
+            start: start.advanced(byNanoseconds: rate.nanoseconds(toSample: Int64(index))), rate: rate,
+            samples: column.samples(from: 0, count: column.count))
+    }
+}
+
+extension [UInt8] {
+    /// Adds a number, its lowest byte first.
+    fileprivate mutating func append(littleEndian number: some FixedWidthInteger) {
+        var rest = number
+        for _ in 0..<(number.bitWidth / 8) {
+            append(UInt8(truncatingIfNeeded: rest))
+            rest >>= 8
+        }
+    }
+
+    /// Adds a chunk of a WAVE file, with the byte that makes its length even.
+    fileprivate mutating func appendChunk(_ name: String, _ body: [UInt8]) {
+        self += Array(name.utf8)
+        append(littleEndian: UInt32(body.count))
+        self += body
+        if body.count % 2 == 1 { append(0) }
+    }
+}
