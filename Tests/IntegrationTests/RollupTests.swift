@@ -181,6 +181,30 @@ extension Integration {
             }
         }
 
+        /// Nothing for years, then something: that is not a year of hours one by one.
+        @Test func passOverWhatHasNoChunks() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    let ids = try await system.store.sensorIDs(for: [serial("a")])
+                    let sensor = try #require(ids[serial("a")])
+                    let rows = [20 * 365 * 86_400, 3 * 86_400].map {
+                        MeasurementRow.test(
+                            time: .now.advanced(bySeconds: -Int64($0)), sensor: sensor, samples: .floats([1, 2, 3]))
+                    }
+                    var batch = partition.batch(rows: rows)
+                    batch.latest = [LatestValue(rows[1])]
+                    try await partition.commit(batch)
+                    try await rollUp(system.store)
+                    var steps = 0
+                    while try await system.store.rollUp() { steps += 1 }
+                    #expect((100...1000).contains(steps))
+                    for rollup in ["measurement_1m", "measurement_1h", "measurement_1d"] {
+                        #expect(try await system.number("SELECT sum(n) FROM \(rollup)") == 6, "\(rollup)")
+                    }
+                }
+            }
+        }
+
         /// A release that does not note what is late keeps minutes from being closed.
         @Test func waitForReleasesThatDoNotKnowThem() async throws {
             try await TestSystem.with { system in

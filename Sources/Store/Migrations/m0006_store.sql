@@ -217,6 +217,14 @@ BEGIN
     IF state.minutes_to >= state.closed_to OR state.minutes_to = '-infinity' THEN
         RETURN false;
     END IF;
+    -- Years without a chunk are passed over at once.
+    SELECT least(state.closed_to, coalesce(min(range_start), state.closed_to)) INTO until
+      FROM timescaledb_information.chunks
+     WHERE hypertable_schema = current_schema() AND hypertable_name = 'measurement' AND range_end > state.minutes_to;
+    IF until > state.minutes_to THEN
+        UPDATE rollup_state SET minutes_to = until;
+        RETURN true;
+    END IF;
     until := least(state.closed_to, state.minutes_to + INTERVAL '1 hour');
     -- One statement: of rows that came late it sees those whose notes it deletes, and no others.
     EXECUTE format($q$
@@ -241,17 +249,29 @@ CREATE FUNCTION rollup_longer(p_unit text) RETURNS boolean LANGUAGE plpgsql AS $
 DECLARE
     state rollup_state;
     is_hour boolean := p_unit = 'hour';
-    since timestamptz;
-    until timestamptz;
+    source  text := CASE WHEN p_unit = 'hour' THEN 'measurement_1m' ELSE 'measurement_1h' END;
+    ready   timestamptz;
+    since   timestamptz;
+    until   timestamptz;
 BEGIN
     SELECT * INTO state FROM rollup_state FOR UPDATE;
     since := CASE WHEN is_hour THEN state.hours_to ELSE state.days_to END;
+    ready := CASE WHEN is_hour THEN state.minutes_to ELSE state.hours_to END;
     IF since = '-infinity' THEN
         RETURN false;
     END IF;
+    -- Years without a chunk are passed over at once.
+    SELECT date_trunc(p_unit, least(ready, coalesce(min(range_start), ready)), site_zone()) INTO until
+      FROM timescaledb_information.chunks
+     WHERE hypertable_schema = current_schema() AND hypertable_name = source AND range_end > since;
+    IF until > since THEN
+        UPDATE rollup_state SET hours_to = CASE WHEN is_hour THEN until ELSE hours_to END,
+                                days_to = CASE WHEN is_hour THEN days_to ELSE until END;
+        RETURN true;
+    END IF;
     -- A day of clock changes has 23 or 25 hours.
     until := date_trunc(p_unit, since + CASE WHEN is_hour THEN INTERVAL '1 hour' ELSE INTERVAL '36 hours' END, site_zone());
-    IF until > (CASE WHEN is_hour THEN state.minutes_to ELSE state.hours_to END) THEN
+    IF until > ready THEN
         RETURN false;
     END IF;
     EXECUTE format($q$
@@ -261,13 +281,10 @@ BEGIN
             SELECT %s FROM %I m
              WHERE m.sensor_id = l.sensor_id AND m.channel = l.channel AND m."time" >= $1 AND m."time" < $2
             HAVING count(*) > 0) r
-        $q$, CASE WHEN is_hour THEN 'measurement_1h' ELSE 'measurement_1d' END, rollup_sums(),
-        CASE WHEN is_hour THEN 'measurement_1m' ELSE 'measurement_1h' END) USING since, until;
-    IF is_hour THEN
-        UPDATE rollup_state SET hours_to = until;
-    ELSE
-        UPDATE rollup_state SET days_to = until;
-    END IF;
+        $q$, CASE WHEN is_hour THEN 'measurement_1h' ELSE 'measurement_1d' END, rollup_sums(), source)
+    USING since, until;
+    UPDATE rollup_state SET hours_to = CASE WHEN is_hour THEN until ELSE hours_to END,
+                            days_to = CASE WHEN is_hour THEN days_to ELSE until END;
     RETURN true;
 END $$;
 COMMENT ON FUNCTION rollup_longer IS 'Rolls the next hour up from its minutes, or the next day from its hours, if it is over, and says whether it was. Call it in a transaction of its own.';
