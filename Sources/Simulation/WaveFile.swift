@@ -23,7 +23,7 @@ public struct ByteSource {
     public let count: Int
     private let read: (Range<Int>) throws(RecordingError) -> [UInt8]
 
-    /// - Parameter read: gives the bytes of a range that lies within `count`.
+    /// - Parameter read: gives the bytes of a range that lies within `count` and is not empty.
     public init(count: Int, read: @escaping (Range<Int>) throws(RecordingError) -> [UInt8]) {
         self.count = count
         self.read = read
@@ -37,7 +37,8 @@ public struct ByteSource {
     /// The bytes of a range, cut at the end.
     func bytes(_ start: Int, _ length: Int) throws(RecordingError) -> [UInt8] {
         let start = min(start, count)
-        return try read(start..<start + min(length, count - start))
+        let length = min(length, count - start)
+        return length == 0 ? [] : try read(start..<start + length)
     }
 }
 

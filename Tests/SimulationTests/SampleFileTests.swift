@@ -34,7 +34,12 @@ import Testing
     }
 
     private func read(_ bytes: [UInt8], start: Timestamp? = nil) throws -> [SampleRun] {
-        var reader = try SampleFileReader(ByteSource(bytes), start: start)
+        let source = ByteSource(count: bytes.count) { range throws(RecordingError) in
+            // At the end of a file nothing can be read, not even nothing.
+            if range.isEmpty { throw .unreadable }
+            return Array(bytes[range])
+        }
+        var reader = try SampleFileReader(source, start: start)
         if start == nil { #expect(reader.header == header) }
         var runs: [SampleRun] = []
         while let run = try reader.next() { runs.append(run) }
