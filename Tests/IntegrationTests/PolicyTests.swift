@@ -121,6 +121,18 @@ extension Integration {
             }
         }
 
+        @Test func aDiskThatNobodyNamedIsNotFull() async throws {
+            try await TestSystem.with { system in
+                try await Migrations.apply(to: system.store)
+                try await system.store.recordHistory(diskBytes: nil, diskFreeBytes: nil)
+                let past = try await system.store.storagePast()
+                #expect(past.count == 1 && past[0].freeBytes == nil)
+                try await system.store.query("UPDATE storage_history SET at = at - INTERVAL '3 hours'")
+                try await system.store.recordHistory(diskBytes: 1 << 40, diskFreeBytes: 77)
+                #expect(try await system.store.storagePast().map(\.freeBytes) == [nil, 77])
+            }
+        }
+
         // MARK: community edition
 
         /// On the community edition: its own policies, its columnstore, and frames that come late into it.

@@ -1086,7 +1086,8 @@ BEGIN
     SELECT now(), s.* FROM storage_sizes() s;
     INSERT INTO storage_history (at, tier, total_bytes, disk_bytes, disk_free_bytes)
     VALUES (now(), '(database)', pg_database_size(current_database()), p_disk_bytes,
-            coalesce(p_disk_free_bytes, greatest(0, p_disk_bytes - pg_database_size(current_database()))));
+            CASE WHEN p_disk_free_bytes IS NOT NULL THEN p_disk_free_bytes
+                 WHEN p_disk_bytes IS NOT NULL THEN greatest(0, p_disk_bytes - pg_database_size(current_database())) END);
     RETURN true;
 END $$;
 COMMENT ON FUNCTION storage_record IS 'Writes storage_history, if the last hour has none, and says whether it did. Where the free bytes of a volume are not known, the database alone is thought to be on it.';
