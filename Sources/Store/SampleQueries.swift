@@ -122,3 +122,23 @@ extension StoreConnection {
         ).first?.time("gone_us")
     }
 }
+
+extension StoreConnection {
+    /// The amplitude spectrum of the consecutive samples of a channel that end before a time, by SQL's `spectrum()`.
+    /// - Parameters:
+    ///   - channel: its name or number.
+    ///   - at: nil: now.
+    ///   - count: how many samples: a power of two, 2 to 65,536.
+    /// - Returns: nil if there are no such samples.
+    /// - Throws: `StoreError`.
+    public func spectrum(
+        of serial: String, channel: String, at: Timestamp?, count: Int
+    ) throws -> AmplitudeSpectrum? {
+        let rows = try query(
+            "SELECT * FROM spectrum($1, $2, coalesce($3::timestamptz, now()), $4) ORDER BY frequency_hz",
+            [.text(serial), .text(channel), .time(at), .integer(Int64(count))]
+        ).rows
+        guard rows.count > 1, let resolution = rows[1].double("frequency_hz") else { return nil }
+        return AmplitudeSpectrum(resolution: resolution, amplitudes: rows.map { $0.double("amplitude") ?? 0 })
+    }
+}

@@ -22,6 +22,7 @@ struct IotCtl: AsyncParsableCommand {
               iotctl quarantine ls --since 1h
               iotctl replay --from 2h --into again
               iotctl export lab-1 --channel x --from 10m x.wav
+              iotctl spectrum lab-1 --channel x
               iotctl audit --since 1h
               iotctl doctor
 
@@ -45,7 +46,7 @@ struct IotCtl: AsyncParsableCommand {
             Sleep.self, Awake.self, ChangeFrequency.self, SetVerb.self, Get.self, Describe.self, Tail.self,
             Tag.self, Target.self,
             Watch.self, Logs.self, Top.self, Wait.self, CommandVerb.self,
-            Audit.self, Quarantine.self, Replay.self, Export.self, Import.self,
+            Audit.self, Quarantine.self, Replay.self, Export.self, Import.self, Spectrum.self,
             Report.self, Doctor.self, BenchCommand.self, Context.self, Completion.self,
         ])
 
