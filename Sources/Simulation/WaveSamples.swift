@@ -5,8 +5,8 @@ public import Sensors
 /// PCM of 16 bits for counts, 32-bit floats, or 64-bit floats where there are values of double precision. Two chunks of our own:
 /// - `iotc`, before the samples: text, a line each for sensor, channel, quantity, unit, true rate, form, scale, offset.
 /// - `iots`, after them: 16 bytes for each run of samples, little-endian: its start in Unix nanoseconds (64 bits), how
-///   many samples it has (32), and 1 if it is a single value of double precision (32). Where nothing was measured the
-///   samples stand next to each other: only this table knows of gaps.
+///   many samples it has (32), and (32) 1 if it is a single value of double precision, 3 if that has no rate. Where nothing
+///   was measured the samples stand next to each other: only this table knows of gaps.
 ///
 /// Beyond 4 GiB it is RF64 (EBU Tech 3306), whose place is kept by a `JUNK` chunk.
 public struct WaveSampleWriter: Sendable {
@@ -70,7 +70,7 @@ public struct WaveSampleWriter: Sendable {
         }
         table.append(littleEndian: UInt64(bitPattern: run.start.unixNanoseconds))
         table.append(littleEndian: UInt32(run.samples.count))
-        table.append(littleEndian: UInt32(other.kind == .value ? 1 : 0))
+        table.append(littleEndian: UInt32(other.kind != .value ? 0 : other.hertz == 0 ? 3 : 1))
         samples += run.samples.count
         runs += 1
     }
@@ -137,6 +137,8 @@ public struct WaveSampleWriter: Sendable {
 public struct WaveSampleReader {
     /// Runs of the table read at a time.
     private static let tableRuns = 4096
+    /// What is read of the chunk that says whose samples they are.
+    private static let headerBytesMax = 65_536
     /// Samples in a run of a file without a table.
     private static let samplesMax = 4096
 
@@ -148,7 +150,7 @@ public struct WaveSampleReader {
     private let start: Timestamp?
     /// What of the table is still to be read.
     private var table: Range<Int>
-    private var runs: ArraySlice<(start: Int64, count: Int, isValue: Bool)> = []
+    private var runs: ArraySlice<(start: Int64, count: Int, flags: UInt32)> = []
     /// Where the next sample is.
     private var position: Int
 
@@ -167,8 +169,10 @@ public struct WaveSampleReader {
             (header, form, table, self.start) = (nil, nil, 0..<0, start)
             return
         }
-        let lines = String(decoding: try source.bytes(text.lowerBound, text.count), as: UTF8.self)
-            .split(separator: "\n").map(String.init)
+        let lines = String(
+            decoding: try source.bytes(text.lowerBound, min(text.count, Self.headerBytesMax)), as: UTF8.self
+        )
+        .split(separator: "\n").map(String.init)
         header = try SampleFileHeader(lines: lines)
         form = try SampleForm(words: lines)
         self.start = nil
@@ -196,25 +200,25 @@ public struct WaveSampleReader {
             }
             return nil
         }
-        let bytes = try samples(run.count)
-        let column = layout.format.column(0, of: bytes)
         let start = Timestamp(unixNanoseconds: run.start)
-        guard run.count > 0, run.count <= FrameLimits.samplesMax, run.count == 1 || form.rate != nil else {
+        let isValue = run.flags & 1 == 1
+        let rate = run.flags & 2 == 2 ? nil : form.rate
+        guard run.count == 1 || !isValue && rate != nil && (1...FrameLimits.samplesMax).contains(run.count) else {
             throw RecordingError("the WAV file's table of times has a run of \(run.count) samples")
         }
-        switch column {
+        switch layout.format.column(0, of: try samples(run.count)) {
         case .counts(let counts, _):
             let samples = Samples.counts(counts, scale: form.scale, offset: form.offset)
-            return SampleRun(start: start, rate: form.rate, samples: run.isValue ? .value(samples[0]) : samples)
+            return SampleRun(start: start, rate: rate, samples: isValue ? .value(samples[0]) : samples)
         case .floats(let floats):
             let samples = Samples.floats(floats)
-            return SampleRun(start: start, rate: form.rate, samples: run.isValue ? .value(samples[0]) : samples)
+            return SampleRun(start: start, rate: rate, samples: isValue ? .value(samples[0]) : samples)
         case .doubles(let values):
-            if form.kind == .floats, !run.isValue {
-                return SampleRun(start: start, rate: form.rate, samples: .floats(values.map { Float($0) }))
+            if form.kind == .floats, !isValue {
+                return SampleRun(start: start, rate: rate, samples: .floats(values.map { Float($0) }))
             }
             guard run.count == 1 else { throw RecordingError("the WAV file has several values in a run") }
-            return SampleRun(start: start, rate: form.rate, samples: .value(values[0]))
+            return SampleRun(start: start, rate: rate, samples: .value(values[0]))
         }
     }
 
@@ -234,7 +238,7 @@ public struct WaveSampleReader {
             stride(from: 0, to: bytes.count, by: 16).map { index in
                 (
                     Int64(bitPattern: bytes.littleEndian64(at: index)), Int(bytes.littleEndian32(at: index + 8)),
-                    bytes.littleEndian32(at: index + 12) & 1 == 1
+                    bytes.littleEndian32(at: index + 12)
                 )
             }[...]
     }

@@ -116,7 +116,7 @@ import Testing
     @Test func valuesAmongOthers() throws {
         try expectSame([
             try run(0, 10, .floats([1, 2])), try run(200_000_000, 10, .value(Double(Float(0.1)))),
-            try run(300_000_000, 10, .floats([3])),
+            try run(300_000_000, 10, .floats([3])), try run(300_000_001, nil, .value(0.5)),
         ])
         let (scale, offset) = (0.001, 4.5)
         try expectSame(
