@@ -8,16 +8,18 @@ extension EndToEnd {
     @Suite struct Storage {
         private struct Policy: Decodable {
             var tier: String
-            var keep_s: Double?
-            var columnstore_after_s: Double?
+            var keepS: Double?
+            var columnstoreAfterS: Double?
             var source: String
             var oldest: String?
-            var overdue_s: Double
+            var overdueS: Double
         }
 
         private func policies(_ system: TestSystem) async throws -> [String: Policy] {
             let result = try await system.run("iotctl", ["get", "policies", "-o", "json"])
-            let list = try JSONDecoder().decode([Policy].self, from: Data(result.output.utf8))
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            let list = try decoder.decode([Policy].self, from: Data(result.output.utf8))
             return Dictionary(list.map { ($0.tier, $0) }, uniquingKeysWith: { first, _ in first })
         }
 
@@ -45,9 +47,9 @@ extension EndToEnd {
                 }
                 let first = try await policies(system)
                 #expect(first.count == 10)
-                #expect(first["measurement"]?.keep_s == 30 * 86_400 && first["measurement"]?.source == "configuration")
-                #expect(first["measurement_1d"]?.keep_s == nil && first["alarm"]?.source == "default")
-                #expect(first["sensor_log"]?.overdue_s ?? .infinity < 86_400)
+                #expect(first["measurement"]?.keepS == 30 * 86_400 && first["measurement"]?.source == "configuration")
+                #expect(first["measurement_1d"]?.keepS == nil && first["alarm"]?.source == "default")
+                #expect(first["sensor_log"]?.overdueS ?? .infinity < 86_400)
 
                 // What the configuration says is not for people; nothing of it is done.
                 let refused = try await system.run("iotctl", ["set", "policies", "alarm=100d", "sensor_log=forever"])
@@ -56,7 +58,7 @@ extension EndToEnd {
                 #expect(try await policies(system)["alarm"]?.source == "default")
                 let set = try await system.run("iotctl", ["set", "policies", "alarm=100d", "-o", "json"])
                 #expect(set.status == 0 && set.errors.isEmpty, "\(set.errors)")
-                #expect(try await policies(system)["alarm"]?.keep_s == 100 * 86_400)
+                #expect(try await policies(system)["alarm"]?.keepS == 100 * 86_400)
 
                 // Sizes are written down at once; the report knows the disk.
                 try await eventually("the first size is written down") {
@@ -88,7 +90,7 @@ extension EndToEnd {
                 #expect(refused.errors.contains("chunks of sensor_log") && refused.errors.contains("--yes"))
                 let planned = try await system.run("iotctl", ["set", "policies", "sensor_log=5d", "--dry-run"])
                 #expect(planned.status == 0 && planned.errors.contains("dry run"))
-                #expect(try await policies(system)["sensor_log"]?.keep_s == 90 * 86_400)
+                #expect(try await policies(system)["sensor_log"]?.keepS == 90 * 86_400)
                 let done = try await system.run("iotctl", ["set", "policies", "sensor_log=5d", "--yes"])
                 #expect(done.status == 0 && done.output.contains("5d"))
                 // More is never asked for.
