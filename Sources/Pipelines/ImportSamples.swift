@@ -151,7 +151,9 @@ public struct ImportSamples: Sendable {
                 cutter.cut(frame, sensor: key.sensor, received: .now, channelNumber: { _ in channel }) { row in
                     batch.measurements.append(row)
                     var value = LatestValue(row)
-                    value.clockOffsetSeconds = nil  // a file on its way is no clock that is wrong
+                    // A file on its way is no clock that is wrong, and no sign that the sensor is there now.
+                    value.clockOffsetSeconds = nil
+                    value.received = value.time
                     latest.note(value)
                 }
                 stored += run.samples.count

@@ -169,6 +169,13 @@ extension EndToEnd {
                 try await system.number(
                     "SELECT count(*) FROM measurement JOIN sensor USING (sensor_id) WHERE serial = 'mic' AND sample_rate_hz = 48000 AND clock = 0"
                 ) > 10)
+            // Which is no sign of life.
+            #expect(
+                try await system.number(
+                    """
+                    SELECT count(*) FROM latest JOIN sensor USING (sensor_id)
+                     WHERE serial = 'mic' AND received_at < now() - INTERVAL '1 day' AND clock_offset_s IS NULL
+                    """) == 1)
         }
 
         private func expectClearFaults(_ system: TestSystem) async throws {
