@@ -65,15 +65,23 @@ struct TendStore {
 
     private func rollUp(_ store: StoreConnection) async throws {
         try await every(Self.rollupInterval, "rolling up", part: "rollups", store) { store in
-            while try await store.rollUp(), !Task.isCancelled {}
-            let lag = try await store.rollupLag()
-            context.metrics.set(
-                "iot_rollup_lag_seconds",
-                "Since the end of the newest minute that is rolled up; two minutes are normal.",
-                to: lag.seconds ?? 0)
-            context.metrics.set(
-                "iot_rollup_late_rows", "Rows that came late and are not in the rollups yet.", to: Double(lag.lateRows))
+            do { while try await store.rollUp(), !Task.isCancelled {} } catch {
+                // The lag is said above all where something is wrong.
+                try? await noteLag(store)
+                throw error
+            }
+            try await noteLag(store)
         }
+    }
+
+    private func noteLag(_ store: StoreConnection) async throws {
+        let lag = try await store.rollupLag()
+        context.metrics.set(
+            "iot_rollup_lag_seconds",
+            "Since the end of the newest minute that is rolled up; two minutes are normal.",
+            to: lag.seconds ?? 0)
+        context.metrics.set(
+            "iot_rollup_late_rows", "Rows that came late and are not in the rollups yet.", to: Double(lag.lateRows))
     }
 
     private func applyPolicies(_ store: StoreConnection, _ reminders: inout Reminders) async throws {
@@ -83,9 +91,10 @@ struct TendStore {
                 "iot_retention_dropped_total", "Chunks or rows that were dropped by policy.", by: Int(count),
                 labels: "tier=\"\(tier.rawValue)\"")
         }
+        // Checked first: what is written down may fail, and the check is what people rely on.
+        try await check(store, &reminders)
         let disk = context.settings.databaseDisk?.space
         try await store.recordHistory(diskBytes: disk?.bytes, diskFreeBytes: disk?.freeBytes)
-        try await check(store, &reminders)
     }
 
     /// Trusts no job: what is there is compared with what should be.

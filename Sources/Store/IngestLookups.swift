@@ -124,9 +124,7 @@ extension StoreConnection {
     public func lastPlaces(of sensors: [Int32]) throws -> [Int32: Place] {
         let rows = try query(
             """
-            SELECT s.id, p.latitude, p.longitude, p.altitude FROM unnest($1::int[]) AS s(id)
-            CROSS JOIN LATERAL (SELECT latitude, longitude, altitude FROM location l WHERE l.sensor_id = s.id
-                                ORDER BY l."time" DESC LIMIT 1) p
+            SELECT sensor_id AS id, latitude, longitude, altitude FROM place WHERE sensor_id = ANY ($1::int[])
             """, [.integers(sensors.map { Int64($0) })])
         var places: [Int32: Place] = [:]
         for row in rows.rows {

@@ -65,7 +65,9 @@ extension StoreConnection {
         let rows = try query(
             """
             UPDATE ingest_partition
-               SET owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => $3)
+               SET owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => $3),
+                   -- Null says that a release writes which does not note what is late; this one does.
+                   reached = coalesce(reached, '-infinity')
              WHERE stream = $1 AND (owner IS NULL OR lease_until IS NULL OR lease_until < clock_timestamp())
             RETURNING stream, epoch, incarnation, committed_offset, fingerprint
             """, [.text(stream), .text(replica), .integer(Int64(Self.leaseSeconds))], timeout: .seconds(10))

@@ -50,12 +50,13 @@ extension StoreConnection {
         return hasMore
     }
 
-    /// What the rollups are short of.
+    /// What the rollups are short of. Before the first minute is rolled up the lag is that behind the first frame.
     /// - Throws: `StoreError`.
     public func rollupLag() throws -> RollupLag {
         let row = try query(
             """
-            SELECT CASE WHEN isfinite(minutes_to) THEN extract(epoch FROM clock_timestamp() - minutes_to)::float8 END AS lag,
+            SELECT extract(epoch FROM clock_timestamp() - CASE WHEN isfinite(minutes_to) THEN minutes_to
+                           ELSE (SELECT min(first_at) FROM sensor_boot) END)::float8 AS lag,
                    (SELECT count(*) FROM rollup_late) AS late FROM rollup_state
             """
         ).first

@@ -94,7 +94,7 @@ extension StoreConnection {
             SELECT \(microseconds("\"time\"")) AS time_us FROM measurement
              WHERE sensor_id = $1 AND channel = $2 AND "time" >= $3::timestamptz - INTERVAL '60 seconds'
                AND "time" <= $4::timestamptz AND boot_id IS DISTINCT FROM $5
-               AND row_end("time", n - 1, sample_rate_hz) >= $3::timestamptz
+               AND row_end("time", n, sample_rate_hz) >= $3::timestamptz
              ORDER BY "time" LIMIT 1
             """,
             [

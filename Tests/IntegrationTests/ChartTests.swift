@@ -127,6 +127,50 @@ extension Integration {
             }
         }
 
+        /// Rows of minutes, of which a part is shown; and channels whose steps are longer than the look back.
+        @Test func showsSlowChannelsToTheLastAndLongRowsAtOnce() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    let ids = try await system.store.sensorIDs(for: [serial("a")])
+                    let sensor = try #require(ids[serial("a")])
+                    let start = Timestamp(
+                        unixNanoseconds: Timestamp.now.unixNanoseconds / 60_000_000_000 * 60_000_000_000
+                    )
+                    .advanced(bySeconds: -3600)
+                    var rows = (0..<10).map {
+                        MeasurementRow.test(
+                            time: start.advanced(bySeconds: Int64($0) * 300), sensor: sensor, rate: 1.0 / 300,
+                            samples: .value(Double($0)))
+                    }
+                    rows.append(
+                        .test(
+                            time: start, sensor: sensor, channel: 1, rate: 100,
+                            samples: .floats((0..<5900).map { Float($0) })))
+                    try await partition.commit(rows: rows)
+                    func count(_ channel: String, _ from: Double, _ to: Double, _ points: Int64) async throws -> Int64 {
+                        func at(_ seconds: Double) -> SQLValue {
+                            .time(start.advanced(byNanoseconds: Int64(seconds * 1e6) * 1000))
+                        }
+                        return try await system.number(
+                            "SELECT coalesce(sum(n), 0) FROM chart('a', $1, $2, $3, $4)",
+                            [.text(channel), at(from), at(to), .integer(points)])
+                    }
+                    for points in [Int64(1), 7, 30, 1000] {
+                        #expect(try await count("0", -600, 2800, points) == 10, "\(points)")
+                        #expect(try await count("0", 1, 2701, points) == 9, "\(points)")
+                    }
+                    let begin = ContinuousClock.now
+                    #expect(try await count("1", 10, 10.001, 1000) == 1)
+                    #expect(try await count("1", 10, 10.0001, 10_000) == 1)
+                    // It was 6.5 s, and an error.
+                    #expect(begin.duration(to: .now) < .seconds(3))
+                    #expect(try await count("1", 10.005, 20.005, 300) == 1000)
+                    let all = "SELECT count(*) FROM samples('a', '1', '-infinity', 'infinity')"
+                    #expect(try await system.number(all) == 5900)
+                }
+            }
+        }
+
         // MARK: spectrum
 
         private func spectrum(
@@ -247,6 +291,10 @@ extension Integration {
                     let few = try await track(0, 6000, 10)
                     #expect(few.first == 0 && few.last == 99 && few.count == 10)
                     #expect(try await track(-100, 0, 10) == [])
+                    // At rest for longer than places are kept.
+                    try await system.store.query("DELETE FROM location")
+                    #expect(try await track(9000, 9001, 1000) == [99])
+                    #expect(try await system.store.lastPlaces(of: [sensor])[sensor]?.latitude == 99)
                 }
             }
         }

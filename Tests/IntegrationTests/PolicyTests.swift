@@ -73,6 +73,25 @@ extension Integration {
             }
         }
 
+        @Test func whatAPolicySaysNoMoreIsNotDropped() async throws {
+            try await TestSystem.with { system in
+                try await Migrations.apply(to: system.store)
+                try await system.store.query(
+                    """
+                    INSERT INTO quarantine (at, reason, routing_key, source, length, hash, payload)
+                    VALUES (now() - INTERVAL '2 days', 'r', 'k', 's', 0, 0, '')
+                    """)
+                try await system.store.set(policies: [PolicyChange(tier: .quarantine, duration: .seconds(Self.day))])
+                try await system.store.query("SELECT retention_mark()")
+                try await system.store.set(policies: [PolicyChange(tier: .quarantine, duration: nil)])
+                #expect(try await system.store.applyPolicies().isEmpty)
+                try await system.store.set(policies: [PolicyChange(tier: .quarantine, duration: .seconds(9 * Self.day))]
+                )
+                #expect(try await system.store.applyPolicies().isEmpty)
+                #expect(try await system.number("SELECT count(*) FROM quarantine") == 1)
+            }
+        }
+
         @Test func belongToTheConfigurationOrToPeople() async throws {
             try await TestSystem.with { system in
                 let store = system.store

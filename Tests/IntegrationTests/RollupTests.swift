@@ -181,6 +181,95 @@ extension Integration {
             }
         }
 
+        /// What one device sends keeps nobody else's minutes back.
+        @Test func takeNumbersThatPostgreSQLFailsOn() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    let ids = try await system.store.sensorIDs(for: [serial("a")])
+                    let sensor = try #require(ids[serial("a")])
+                    let minute = Timestamp(
+                        unixNanoseconds: Timestamp.now.unixNanoseconds / 86_400_000_000_000 * 86_400_000_000_000
+                    )
+                    .advanced(bySeconds: -86_400)
+                    let values: [Double] = [
+                        .leastNonzeroMagnitude, 0, 1e308, -1e308, 1e-200, .nan, .infinity, 1.7e308,
+                        .leastNormalMagnitude,
+                    ]
+                    func rows(_ first: Int) -> [MeasurementRow] {
+                        values.enumerated().map { index, value in
+                            .test(
+                                time: minute.advanced(bySeconds: Int64(first + index)), sensor: sensor, rate: 0,
+                                samples: .value(value))
+                        }
+                            + (2..<values.count).map {
+                                .test(
+                                    time: minute.advanced(bySeconds: Int64(60 * $0 + first)), sensor: sensor, rate: 0,
+                                    samples: .value(values[$0]))
+                            }
+                    }
+                    var batch = partition.batch(rows: rows(0))
+                    batch.latest = [LatestValue(batch.measurements[1])]
+                    try await partition.commit(batch)
+                    try await rollUp(system.store)
+                    try await rollUp(system.store)
+                    try await partition.commit(rows: rows(20))
+                    try await rollUp(system.store)
+                    #expect(try await system.store.rollupLag().lateRows == 0)
+                    for rollup in ["measurement_1m", "measurement_1h", "measurement_1d", "measurement_1w"] {
+                        #expect(try await system.number("SELECT sum(n) FROM \(rollup)") == 32, "\(rollup)")
+                    }
+                    for points in [1, 7, 1000] {
+                        #expect(
+                            try await system.number(
+                                "SELECT sum(n) FROM chart('a', '0', $1, $2, $3)",
+                                [
+                                    .time(minute), .time(minute.advanced(bySeconds: 1200)), .integer(Int64(points)),
+                                ]) == 32)
+                    }
+                }
+            }
+        }
+
+        /// Where a day of the Azores is an hour longer, date_trunc gives a time that is later than its argument.
+        @Test(arguments: ["Atlantic/Azores", "Europe/Berlin", "Australia/Lord_Howe"])
+        func countEachLateRowOnceWhereClocksChange(_ zone: String) async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    try await system.store.query(
+                        "UPDATE setting SET value = to_jsonb($1::text) WHERE name = 'site.timezone'", [.text(zone)])
+                    let ids = try await system.store.sensorIDs(for: [serial("a")])
+                    let sensor = try #require(ids[serial("a")])
+                    // 2025-10-24T00:00:30Z, and April before.
+                    for start in [
+                        Timestamp(unixMilliseconds: 1_761_264_030_000), Timestamp(unixMilliseconds: 1_743_811_230_000),
+                    ] {
+                        let rows = (0..<288).map {
+                            MeasurementRow.test(
+                                time: start.advanced(bySeconds: Int64($0) * 900), sensor: sensor, samples: .value(1))
+                        }
+                        var batch = partition.batch(rows: rows)
+                        batch.latest = [LatestValue(rows[0])]
+                        try await partition.commit(batch)
+                        // Late ones at every step of the border.
+                        for row in rows {
+                            try await system.store.query(
+                                "UPDATE rollup_state SET looked_at = clock_timestamp(), held_until = '-infinity'")
+                            _ = try await system.store.rollUp()
+                            if row.time.unixNanoseconds / 900_000_000_000 % 3 == 0 {
+                                try await partition.commit(rows: [row])
+                            }
+                        }
+                        try await rollUp(system.store)
+                        try await rollUp(system.store)
+                    }
+                    let stored = try await system.number("SELECT sum(n) FROM measurement")
+                    for rollup in ["measurement_1m", "measurement_1h", "measurement_1d"] {
+                        #expect(try await system.number("SELECT sum(n) FROM \(rollup)") == stored, "\(rollup)")
+                    }
+                }
+            }
+        }
+
         /// Nothing for years, then something: that is not a year of hours one by one.
         @Test func passOverWhatHasNoChunks() async throws {
             try await TestSystem.with { system in
@@ -219,11 +308,23 @@ extension Integration {
                             .integer(committed), .integer(committed + 1), .integer(1),
                         ])
                     partition.lease.committed = committed + 1
+                    // A stream where nothing comes any more: that its owner is of this release is enough.
+                    try await system.store.query(
+                        """
+                        UPDATE ingest_partition SET committed_at = now() - INTERVAL '30 days', reached = NULL
+                         WHERE stream = 'measurements.1'
+                        """)
                     try await rollUp(system.store)
                     #expect(try await system.store.rollupLag().seconds == nil)
                     try await partition.commit(rows: [.test(time: .now.advanced(bySeconds: -3500), samples: .value(1))])
                     try await rollUp(system.store)
-                    #expect(try await system.store.rollupLag().seconds != nil)
+                    let isClosed = "SELECT count(*) FROM rollup_state WHERE isfinite(closed_to)"
+                    #expect(try await system.number(isClosed) == 0)
+                    try await system.store.query(
+                        "UPDATE ingest_partition SET lease_until = NULL WHERE stream = 'measurements.1'")
+                    _ = try await system.taken("measurements.1", by: "r2")
+                    try await rollUp(system.store)
+                    #expect(try await system.number(isClosed) == 1)
                 }
             }
         }

@@ -60,8 +60,11 @@ public final class Program: Sendable {
                 throw TestServers.Trouble("can't write \(file.path)")
             }
         }
-        process.standardError = try FileHandle(forWritingTo: errorsFile)
-        process.standardOutput = try FileHandle(forWritingTo: outputFile)
+        let files = try [errorsFile, outputFile].map { try FileHandle(forWritingTo: $0) }
+        // The program has its own copies. With 1,365 descriptors open Foundation crashes when it starts another.
+        defer { for file in files { try? file.close() } }
+        process.standardError = files[0]
+        process.standardOutput = files[1]
         if let input {
             let pipe = Pipe()
             process.standardInput = pipe
