@@ -427,12 +427,12 @@ LANGUAGE sql STABLE AS $$
               FROM measurement r
               JOIN (SELECT * FROM channel_number(p_serial, p_channel)) c
                 ON c.sensor_id = r.sensor_id AND c.channel = r.channel
-             WHERE r."time" >= greatest(p_from, '1700-01-01 UTC') - INTERVAL '60 seconds' AND r."time" < p_to
+             WHERE r."time" >= greatest(p_from, '1677-09-21 00:12:44 UTC') - INTERVAL '60 seconds' AND r."time" < p_to
                AND row_end(r."time", r.n, r.sample_rate_hz) >= p_from
           ) k OFFSET 0
       ) s
-     WHERE s.unix_ns >= (extract(epoch FROM greatest(p_from, '1700-01-01 UTC')) * 1000000)::bigint * 1000
-       AND s.unix_ns < (extract(epoch FROM least(p_to, '2262-01-01 UTC')) * 1000000)::bigint * 1000
+     WHERE s.unix_ns >= (extract(epoch FROM greatest(p_from, '1677-09-21 00:12:44 UTC')) * 1000000)::bigint * 1000
+       AND s.unix_ns < (extract(epoch FROM least(p_to, '2262-04-11 23:47:16 UTC')) * 1000000)::bigint * 1000
      ORDER BY s.unix_ns
 $$;
 
