@@ -7,13 +7,15 @@ public enum Migrations {
         /// What it brings.
         public var name: String
         /// The statements.
-        public var sql: String
+        public var sql: String { read() }
+        private let read: @Sendable () -> String
 
-        /// A step.
-        public init(version: Int64, name: String, sql: String) {
+        /// A step. Its statements are read when they are asked for: the ingesters only count the steps, and have no
+        /// room for all their text.
+        public init(version: Int64, name: String, sql: @autoclosure @escaping @Sendable () -> String) {
             self.version = version
             self.name = name
-            self.sql = sql
+            read = sql
         }
     }
 
