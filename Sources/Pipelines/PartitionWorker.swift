@@ -15,9 +15,9 @@ struct PartitionWorker {
     static let batchRowsMax = 50_000
     /// A try to store a batch that took so long and failed is one that the batch's size may be to blame for.
     static let slowTry: Duration = .seconds(15)
-    /// Most bytes of payload that wait in memory for all streams of the installation, which one replica may hold: 12 MiB,
+    /// Most bytes of payload that wait in memory for all streams of the installation, which one replica may hold: 10 MiB,
     /// so that it stays below 100 MB with the batches in hand, as payloads and as frames.
-    static let inboxBytesMax = 12 << 20
+    static let inboxBytesMax = 10 << 20
     /// How long a message may wait for company, so that a slow stream is not a transaction for each.
     static let linger: Duration = .milliseconds(10)
     /// How often newest values are written when nothing comes, and cancellation is noticed at the latest.

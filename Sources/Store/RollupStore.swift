@@ -41,12 +41,17 @@ extension StoreConnection {
             "rollup_minutes()", "rollup_longer('hour')", "rollup_longer('day')", "rollup_late_rows() >= 20000",
         ]
         var hasMore = false
+        var trouble: (any Error)?
         for step in steps {
-            let more = try query("SELECT \(step) AS more", timeout: .seconds(600)).first?.flag("more")
-            hasMore = more == true || hasMore
+            // One that fails, as hours would in a time zone that there is not, keeps no other back.
+            do {
+                let more = try query("SELECT \(step) AS more", timeout: .seconds(600)).first?.flag("more")
+                hasMore = more == true || hasMore
+            } catch { trouble = error }
         }
         // Last, so that minutes that can't be closed now keep nothing else waiting.
         try query("SELECT rollup_close()")
+        if let trouble { throw trouble }
         return hasMore
     }
 

@@ -155,9 +155,6 @@ CREATE FUNCTION site_zone() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION site_zone IS 'The time zone of the installation''s hours and days.';
 
-ALTER TABLE setting ADD CONSTRAINT setting_timezone CHECK (
-    name <> 'site.timezone' OR timezone(value #>> '{}', '2000-01-01 UTC'::timestamptz) IS NOT NULL) NOT VALID;
-
 CREATE FUNCTION rollup_first() RETURNS timestamptz LANGUAGE sql STABLE AS $$
     SELECT min(range_start) FROM timescaledb_information.chunks
      WHERE hypertable_schema = current_schema() AND hypertable_name = 'measurement'
