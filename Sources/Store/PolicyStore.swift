@@ -92,7 +92,7 @@ extension StoreConnection {
         let rows = try query(
             """
             SELECT tier, extract(epoch FROM keep)::float8 AS keep, extract(epoch FROM columnstore_after)::float8 AS after,
-                   source, CASE WHEN isfinite(oldest) THEN (extract(epoch FROM oldest) * 1000000)::bigint END AS oldest_us,
+                   source, CASE WHEN isfinite(oldest) THEN \(microseconds("oldest")) END AS oldest_us,
                    extract(epoch FROM overdue)::float8 AS overdue FROM retention
             """)
         let records = rows.rows.compactMap { row -> PolicyRecord? in
@@ -212,7 +212,7 @@ extension StoreConnection {
     public func storagePast(days: Int = 7) throws -> [StorageForecast.Point] {
         let rows = try query(
             """
-            SELECT (extract(epoch FROM at) * 1000000)::bigint AS at_us, total_bytes, disk_free_bytes FROM storage_history
+            SELECT \(microseconds("at")) AS at_us, total_bytes, disk_free_bytes FROM storage_history
              WHERE tier = '(database)' AND at > now() - make_interval(days => $1) ORDER BY at
             """, [.integer(Int64(days))])
         return rows.rows.compactMap { row in

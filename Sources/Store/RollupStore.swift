@@ -23,7 +23,7 @@ extension StoreConnection {
     func minutesClosedTo() throws -> Timestamp {
         let row = try query(
             """
-            SELECT (extract(epoch FROM closed_to) * 1000000)::bigint AS closed_us FROM rollup_state
+            SELECT \(microseconds("closed_to")) AS closed_us FROM rollup_state
             WHERE isfinite(closed_to)
             """
         ).first

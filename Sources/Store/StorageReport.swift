@@ -81,7 +81,7 @@ extension StoreConnection {
         let past = try storagePast()
         let head = try query(
             """
-            SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now_us, pg_database_size(current_database()) AS bytes,
+            SELECT \(microseconds("now()")) AS now_us, pg_database_size(current_database()) AS bytes,
                    h.disk_bytes, h.disk_free_bytes
               FROM (SELECT) one LEFT JOIN LATERAL (
                 SELECT disk_bytes, disk_free_bytes FROM storage_history WHERE tier = '(database)' ORDER BY at DESC LIMIT 1
@@ -93,8 +93,8 @@ extension StoreConnection {
         }
         let backup = try query(
             """
-            SELECT (extract(epoch FROM started_at) * 1000000)::bigint AS started_us,
-                   (extract(epoch FROM finished_at) * 1000000)::bigint AS finished_us, kind, bytes, place
+            SELECT \(microseconds("started_at")) AS started_us,
+                   \(microseconds("finished_at")) AS finished_us, kind, bytes, place
               FROM backup ORDER BY finished_at DESC LIMIT 1
             """
         ).first
@@ -129,8 +129,8 @@ extension StoreConnection {
                        sum(s.idx_scan)::bigint AS scans
                   FROM family f JOIN pg_stat_user_tables s ON s.relid = f.oid GROUP BY 1
             )
-            SELECT z.*, (extract(epoch FROM z.oldest) * 1000000)::bigint AS oldest_us, u.dead, u.scans,
-                   (SELECT string_agg(concat_ws('/', (extract(epoch FROM h.at) * 1000000)::bigint, h.total_bytes), ',')
+            SELECT z.*, \(microseconds("z.oldest")) AS oldest_us, u.dead, u.scans,
+                   (SELECT string_agg(concat_ws('/', \(microseconds("h.at")), h.total_bytes), ',')
                       FROM storage_history h WHERE h.tier = z.tier AND h.at > now() - INTERVAL '7 days') AS past
               FROM storage_sizes() z LEFT JOIN used u ON u.name = z.tier ORDER BY z.total_bytes DESC
             """)

@@ -338,21 +338,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION rollup_late_rows IS 'Adds what came late to the rollups that are made, 20,000 rows at most, and says how many. Call it in a transaction of its own.';
 
-CREATE VIEW measurement_1w AS
-    SELECT date_trunc('week', d."time", site_zone()) AS "time", d.sensor_id, d.channel, sum(d.n)::bigint AS n,
-           sum(d.finite)::bigint AS finite, min(d.min) AS min, max(d.max) AS max,
-           sum(weighted(d.mean, d.finite)) FILTER (WHERE d.finite > 0) / sum(d.finite) FILTER (WHERE d.finite > 0) AS mean,
-           sqrt(sum(squared(d.rms) * d.finite) FILTER (WHERE d.finite > 0)
-                / sum(d.finite) FILTER (WHERE d.finite > 0)) AS rms
-      FROM measurement_1d d GROUP BY 1, 2, 3;
+DO $$
+DECLARE
+    v record;
+BEGIN
+    FOR v IN SELECT * FROM (VALUES ('measurement_1w', 'week'), ('measurement_1mo', 'month')) AS t(name, unit) LOOP
+        EXECUTE format('CREATE VIEW %I AS SELECT date_trunc(%L, d."time", site_zone()) AS "time", sensor_id, channel, %s
+                          FROM measurement_1d d GROUP BY 1, 2, 3', v.name, v.unit, rollup_sums());
+    END LOOP;
+END $$;
 COMMENT ON VIEW measurement_1w IS 'The same of a week, from Monday on, as far as its days are over.';
-CREATE VIEW measurement_1mo AS
-    SELECT date_trunc('month', d."time", site_zone()) AS "time", d.sensor_id, d.channel, sum(d.n)::bigint AS n,
-           sum(d.finite)::bigint AS finite, min(d.min) AS min, max(d.max) AS max,
-           sum(weighted(d.mean, d.finite)) FILTER (WHERE d.finite > 0) / sum(d.finite) FILTER (WHERE d.finite > 0) AS mean,
-           sqrt(sum(squared(d.rms) * d.finite) FILTER (WHERE d.finite > 0)
-                / sum(d.finite) FILTER (WHERE d.finite > 0)) AS rms
-      FROM measurement_1d d GROUP BY 1, 2, 3;
 COMMENT ON VIEW measurement_1mo IS 'The same of a month, as far as its days are over.';
 
 CREATE FUNCTION rollup_note(
@@ -585,11 +580,8 @@ BEGIN
                 v ON s.counts IS NULL AND s.samples IS NULL
             $q$ || wholes || $q$
         )
-        SELECT min(u.at), min(u.min),
-               sum(weighted(u.mean, u.finite)) FILTER (WHERE u.finite > 0) / sum(u.finite) FILTER (WHERE u.finite > 0), 
-               max(u.max), sqrt(sum(squared(u.rms) * u.finite) FILTER (WHERE u.finite > 0)
-                                / sum(u.finite) FILTER (WHERE u.finite > 0)), sum(u.n)::bigint
-          FROM unit u GROUP BY u.bucket ORDER BY 1
+        SELECT u.at, u.min, u.mean, u.max, u.rms, u.n
+          FROM (SELECT min(at) AS at, $q$ || rollup_sums() || $q$ FROM unit GROUP BY bucket) u ORDER BY 1
         $q$
         USING v_sensor, v_channel, v_from, v_to, date_part('epoch', v_to - v_from) * 1e9,
               CASE WHEN is_cut THEN width ELSE date_part('epoch', v_to - v_from) END * 1e9, is_cut, width;
