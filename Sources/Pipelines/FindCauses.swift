@@ -23,6 +23,7 @@ struct FindCauses {
                 let end = sensors.last
             else {
                 last = 0
+                await showMissing()
                 try? await Task.sleep(for: Self.interval)
                 continue
             }
@@ -32,6 +33,16 @@ struct FindCauses {
             last = end
         }
         await store.close()
+    }
+
+    /// Each cause has a figure, also that which nothing is missing for: an alert sees it grow.
+    private func showMissing() async {
+        guard let frames = await noting({ try await store.missingFrames() }) else { return }
+        for cause in LossCause.allCases {
+            context.metrics.set(
+                "iot_missing_frames", "Frames that are missing by their numbers, by cause.",
+                to: Double(frames[cause] ?? 0), labels: "cause=\"\(cause.rawValue)\"")
+        }
     }
 
     /// Nil if it failed, which is logged and counted.

@@ -25,7 +25,7 @@ public enum Register {
         [
             Part {
                 let store = context.openStore("registry")
-                try await prepare(context, store, partitions)
+                guard try await prepare(context, store, partitions) else { return }
                 try await Schema.declareTopology(context, store)
                 let time = AnswerTime(context)
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -50,6 +50,24 @@ public enum Register {
         ]
     }
 
+    /// The one part of sensor-registry that only applies the schema.
+    /// - Parameter partitions: how many streams, when the database has none yet; otherwise it must agree with it.
+    public static func migration(_ context: ServiceContext, partitions: Int?) -> [Part] {
+        [
+            Part {
+                let store = context.openStore("migration")
+                let isDone = try await prepare(context, store, partitions)
+                await store.close()
+                guard isDone else { throw Interrupted() }
+                context.logger.info("the schema is up to date")
+            }
+        ]
+    }
+
+    private struct Interrupted: Error, CustomStringConvertible {
+        let description = "ended before the schema was up to date"
+    }
+
     /// Keeps the broker's disk free, if the management API is known.
     private static func guardStreams(_ context: ServiceContext, every interval: Duration) async {
         guard let url = context.settings.managementURL,
@@ -67,8 +85,11 @@ public enum Register {
     }
 
     /// Brings the schema up to date and fixes the number of partitions.
-    private static func prepare(_ context: ServiceContext, _ store: StoreConnection, _ partitions: Int?) async throws {
-        _ = try await context.retrying(
+    /// - Returns: whether that is done; false if the task was cancelled before.
+    private static func prepare(
+        _ context: ServiceContext, _ store: StoreConnection, _ partitions: Int?
+    ) async throws -> Bool {
+        let done: Void? = try await context.retrying(
             "preparing the database", part: "database",
             while: { !($0 is OtherPartitions) && ($0 as? StoreError)?.advice != .giveUp }
         ) {
@@ -82,6 +103,7 @@ public enum Register {
                     description: "--partitions \(wanted), but the database has \(fixed); changing it needs a drain")
             }
         }
+        return done != nil
     }
 
     private static func registryReader(

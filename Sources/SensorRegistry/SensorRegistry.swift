@@ -35,6 +35,9 @@ struct SensorRegistry: AsyncParsableCommand {
     var policies: [String] =
         ProcessInfo.processInfo.environment["POLICIES"]?.split(separator: ",").map(String.init) ?? []
 
+    @Flag(help: "Apply the schema as soon as the database answers, and end: the first step of an upgrade.")
+    var migrateOnly = false
+
     func validate() throws {
         _ = try policyChanges()
         guard (.seconds(1) ... .seconds(3600)).contains(guardInterval) else {
@@ -44,6 +47,11 @@ struct SensorRegistry: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if migrateOnly {
+            return try await Run.service(
+                "sensor-registry", options: options, waitingFor: ["database"], endsByItself: true
+            ) { Register.migration($0, partitions: partitions) }
+        }
         try await Run.service("sensor-registry", options: options, waitingFor: ["broker", "database"]) {
             Register.parts(
                 $0, partitions: partitions, guardInterval: guardInterval, policies: try policyChanges())

@@ -61,6 +61,21 @@ extension StoreConnection {
         ).rows.compactMap { $0.integer("sensor_id").map { Int32($0) } }
     }
 
+    /// How many frames are missing, by the cause that the loss ledger has.
+    /// - Throws: `StoreError`.
+    public func missingFrames() throws -> [LossCause: Int64] {
+        let rows = try query(
+            "SELECT cause, sum(missing)::bigint AS frames FROM sequence_gap GROUP BY cause", timeout: .seconds(30)
+        ).rows
+        return Dictionary(
+            rows.compactMap { row in
+                guard let cause = row["cause"].flatMap(LossCause.init), let frames = row.integer("frames") else {
+                    return nil
+                }
+                return (cause, frames)
+            }, uniquingKeysWith: +)
+    }
+
     /// Finds causes of gaps that have none yet, and writes them.
     /// - Returns: how many gaps of these sensors got a cause.
     /// - Throws: `StoreError`.

@@ -159,6 +159,8 @@ extension EndToEnd {
                 try await eventually("the gap has its cause") {
                     try await gaps(system) == ["one 3-4 dropped_at_source", "one 1-1 late"]
                 }
+                let registry = try services["sensor-registry"]
+                try await eventually("the figure says so") { try await registry.metric("iot_missing_frames") == 3 }
                 // A late frame closes its gap all the same.
                 try await outside(system, "frames", "one", "2", "1", "1")
                 try await eventually("it is closed") {

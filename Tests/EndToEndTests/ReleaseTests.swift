@@ -22,6 +22,28 @@ extension EndToEnd {
                     "sensor-simulator", ["--kind", "vibration:1000x8", "--for", "3s", "--serial-prefix", prefix]))
         }
 
+        @Test func theFirstStepOfAnUpgradeNeedsOnlyTheDatabase() async throws {
+            try await TestSystem.with { system in
+                let nowhere = ["AMQP_URL": "amqp://127.0.0.1:1"]
+                let arguments = ["--migrate-only", "--partitions", "3", "--http-port", "0"]
+                let waiting = try system.start(
+                    "sensor-registry", arguments,
+                    changing: nowhere.merging(["DATABASE_URL": "postgresql://127.0.0.1:1/iot"]) { $1 })
+                try await eventually("it waits for the database") { waiting.errors.contains("trying again") }
+                #expect(try await waiting.stop().status == 1, "ended without having done it")
+
+                for _ in 1...2 {
+                    #expect(try await system.run("sensor-registry", arguments, changing: nowhere).status == 0)
+                }
+                #expect(
+                    try await system.number("SELECT count(*) FROM schema_migration") == Int64(Migrations.all.count))
+                #expect(try await system.number("SELECT count(*) FROM ingest_partition") == 3)
+                let other = try await system.run(
+                    "sensor-registry", ["--migrate-only", "--partitions", "4", "--http-port", "0"], changing: nowhere)
+                #expect(other.status == 1 && other.errors.contains("the database has 3"))
+            }
+        }
+
         @Test func thisReleaseRunsOnTheNextOnesSchema() async throws {
             try await Services.with(replicas: 1) { services in
                 let system = services.system
