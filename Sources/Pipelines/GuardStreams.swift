@@ -45,6 +45,9 @@ struct GuardStreams {
 
     /// Runs until the task is cancelled. Nothing that goes wrong here ends the service.
     func run() async {
+        // What is seldom counted begins at 0: an alert sees the first one, too.
+        noteFailures(0)
+        noteCuts(0)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 var disk = self
@@ -68,7 +71,7 @@ struct GuardStreams {
                 if !trouble.isEmpty { context.logger.info("guarding the streams: works again") }
                 trouble = ""
             } catch {
-                context.metrics.count("iot_guard_failures_total", "Looks at the broker's disk or streams that failed.")
+                noteFailures(1)
                 if "\(error)" != trouble, !Task.isCancelled {
                     context.logger.warning("guarding the streams: \(error); trying again")
                 }
@@ -76,6 +79,16 @@ struct GuardStreams {
             }
             try? await Task.sleep(for: pause)
         }
+    }
+
+    private func noteFailures(_ count: Int) {
+        context.metrics.count(
+            "iot_guard_failures_total", "Looks at the broker's disk or streams that failed.", by: count)
+    }
+
+    private func noteCuts(_ count: Int) {
+        context.metrics.count(
+            "iot_stream_cuts_total", "Times that the streams were cut for the disk's sake.", by: count)
     }
 
     // MARK: the disk
@@ -112,7 +125,7 @@ struct GuardStreams {
                     pattern: "^measurements\\.[0-9]+$", definition: ["max-length-bytes": bytesMax],
                     priority: Self.policyPriority, applyTo: "streams"), named: Self.policyName)
             context.logger.error("\(space): \(count) streams are cut to \(bytesMax) bytes each, the oldest goes first")
-            context.metrics.count("iot_stream_cuts_total", "Times that the streams were cut for the disk's sake.")
+            noteCuts(1)
             settledAt = .now + Self.figuresAge
         case .release:
             try await management.removeOperatorPolicy(Self.policyName)

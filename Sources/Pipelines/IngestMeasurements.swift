@@ -48,6 +48,7 @@ private struct Replica {
     }
 
     func run() async throws {
+        IngestMetrics.begin(in: context.metrics)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await limits.run() }
             group.addTask { try await holdLeases() }
@@ -107,6 +108,7 @@ private struct Replica {
             do { try await worker.run() } catch {
                 if !(error is CancellationError) { context.logger.error("\(lease.stream): \(error)") }
             }
+            context.metrics.forget("iot_ingest_lag_seconds", labels: IngestMetrics.labels(lease.stream))
             // Under our epoch or not at all: what somebody else holds meanwhile stays theirs.
             try? await context.openStore("lease").giveBack(lease)
             context.logger.notice("\(lease.stream): given back")

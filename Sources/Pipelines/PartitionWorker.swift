@@ -131,7 +131,7 @@ struct PartitionWorker {
 
     private mutating func beginAnew(_ why: String) async throws -> StreamCursor {
         context.logger.error("\(lease.stream) is not the stream that was stored up to here: \(why); beginning anew")
-        context.metrics.count("iot_ingest_stream_resets_total", "Streams that were made anew.")
+        IngestMetrics.noteResets(1, in: context.metrics)
         lease = try await store.reset(lease)
         state = IngestState(clockRule: ClockRule())
         return StreamCursor(committed: nil, fingerprint: nil)
@@ -154,7 +154,7 @@ struct PartitionWorker {
     private func noteHoles(_ holes: [ClosedRange<Int64>]) {
         for hole in holes {
             context.logger.error("\(lease.stream): \(hole.count) messages were dropped by retention before storing")
-            context.metrics.count("iot_ingest_messages_lost_total", "Messages lost to retention.", by: hole.count)
+            IngestMetrics.noteLost(hole.count, in: context.metrics)
         }
     }
 
@@ -302,8 +302,27 @@ extension Delivery {
 
 /// The figures of measurements-ingester.
 enum IngestMetrics {
+    /// What is seldom counted begins at 0: an alert sees the first one, too.
+    static func begin(in metrics: Metrics) {
+        noteResets(0, in: metrics)
+        noteLost(0, in: metrics)
+        for reason in RejectionReason.allCases where ![.unroutable, .deadLetter].contains(reason) {
+            metrics.noteQuarantined(reason, count: 0)
+        }
+    }
+
+    static func noteResets(_ count: Int, in metrics: Metrics) {
+        metrics.count("iot_ingest_stream_resets_total", "Streams that were made anew.", by: count)
+    }
+
+    static func noteLost(_ count: Int, in metrics: Metrics) {
+        metrics.count("iot_ingest_messages_lost_total", "Messages lost to retention.", by: count)
+    }
+
+    static func labels(_ stream: String) -> String { "stream=\"\(stream)\"" }
+
     static func note(_ counts: IngestCounts, lag now: Timestamp, stream: String, in metrics: Metrics) {
-        let labels = "stream=\"\(stream)\""
+        let labels = labels(stream)
         metrics.count("iot_ingest_frames_total", "Frames stored.", by: counts.frames, labels: labels)
         metrics.count("iot_ingest_samples_total", "Samples stored.", by: counts.samples, labels: labels)
         metrics.count("iot_ingest_rows_total", "Rows of measurement stored.", by: counts.rows, labels: labels)
@@ -315,11 +334,7 @@ enum IngestMetrics {
         metrics.count(
             "iot_ingest_given_up_frames_total", "Frames not stored because they lie in joined holes of the ledger.",
             by: counts.givenUp, labels: labels)
-        for (reason, count) in counts.rejected {
-            metrics.count(
-                "iot_quarantined_total", "Payloads put into quarantine.", by: count,
-                labels: "reason=\"\(reason.rawValue)\"")
-        }
+        for (reason, count) in counts.rejected { metrics.noteQuarantined(reason, count: count) }
         for (verdict, count) in counts.clocks where verdict != .ok {
             metrics.count(
                 "iot_ingest_untrusted_times_total", "Frames whose time was replaced by that of arrival.", by: count,
@@ -337,5 +352,14 @@ enum IngestMetrics {
                 "iot_ingest_lag_seconds", "Age of the newest stored message when it was stored.",
                 to: now.seconds(since: newest), labels: labels)
         }
+    }
+}
+
+extension Metrics {
+    /// Payloads that an ingester or the registry put into quarantine.
+    func noteQuarantined(_ reason: RejectionReason, count: Int) {
+        self.count(
+            "iot_quarantined_total", "Payloads put into quarantine.", by: count, labels: "reason=\"\(reason.rawValue)\""
+        )
     }
 }

@@ -27,6 +27,9 @@ public enum Register {
                 let store = context.openStore("registry")
                 guard try await prepare(context, store, partitions) else { return }
                 try await Schema.declareTopology(context, store)
+                for reason in [RejectionReason.unroutable, .deadLetter] {
+                    context.metrics.noteQuarantined(reason, count: 0)
+                }
                 let time = AnswerTime(context)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await registryReader(context, store, time).run() }
@@ -170,11 +173,7 @@ public enum Register {
             },
             store: { payloads in
                 try await store.quarantine(payloads)
-                for payload in payloads {
-                    context.metrics.count(
-                        "iot_quarantined_total", "Payloads put into quarantine.",
-                        labels: "reason=\"\(payload.rejection.reason.rawValue)\"")
-                }
+                for payload in payloads { context.metrics.noteQuarantined(payload.rejection.reason, count: 1) }
             })
     }
 }

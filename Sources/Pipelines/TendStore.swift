@@ -109,6 +109,11 @@ struct TendStore {
                 )
             }
         }
+        if let backup = try await store.newestBackup() {
+            context.metrics.set(
+                "iot_backup_timestamp_seconds", "Unix time at which the newest backup was complete.",
+                to: Double(backup.finished.unixMicroseconds) / 1e6)
+        }
         let past = try await store.storagePast()
         let forecast = StorageForecast(past)
         if let newest = past.last {

@@ -47,9 +47,12 @@ struct WatchPresence {
         let counts = try await store.presenceCounts()
         for word in Presence.Word.allCases {
             context.metrics.set(
-                "iot_registry_sensors", "Sensors of each presence.", to: Double(counts[word] ?? 0),
+                "iot_registry_sensors", "Sensors of each presence.", to: Double(counts[word]?.sensors ?? 0),
                 labels: "presence=\"\(word.rawValue)\"")
         }
+        context.metrics.set(
+            "iot_registry_sensors_awake", "Sensors that are online and sample.", to: Double(counts[.online]?.awake ?? 0)
+        )
     }
 
     /// Publishes a message that fits no queue, unless the broker has said that it takes none.

@@ -91,23 +91,26 @@ extension StoreConnection {
         guard let head, let now = head.time("now_us"), let bytes = head.integer("bytes") else {
             throw StoreError.unexpected("the server does not say how large the database is")
         }
-        let backup = try query(
+        return StorageReport(
+            at: now, bytes: bytes, diskBytes: head.integer("disk_bytes"), freeBytes: head.integer("disk_free_bytes"),
+            forecast: StorageForecast(past), tables: try tableStorages(now: now), policies: try policies(),
+            unused: try unusedIndexes(), backup: try newestBackup())
+    }
+
+    /// The newest backup that was written down; nil: none.
+    /// - Throws: `StoreError`.
+    public func newestBackup() throws -> BackupRecord? {
+        let row = try query(
             """
             SELECT \(microseconds("started_at")) AS started_us,
                    \(microseconds("finished_at")) AS finished_us, kind, bytes, place
               FROM backup ORDER BY finished_at DESC LIMIT 1
             """
         ).first
-        return StorageReport(
-            at: now, bytes: bytes, diskBytes: head.integer("disk_bytes"), freeBytes: head.integer("disk_free_bytes"),
-            forecast: StorageForecast(past), tables: try tableStorages(now: now), policies: try policies(),
-            unused: try unusedIndexes(),
-            backup: backup.flatMap { row in
-                guard let started = row.time("started_us"), let finished = row.time("finished_us") else { return nil }
-                return BackupRecord(
-                    started: started, finished: finished, kind: row["kind"] ?? "", bytes: row.integer("bytes"),
-                    place: row["place"] ?? "")
-            })
+        guard let row, let started = row.time("started_us"), let finished = row.time("finished_us") else { return nil }
+        return BackupRecord(
+            started: started, finished: finished, kind: row["kind"] ?? "", bytes: row.integer("bytes"),
+            place: row["place"] ?? "")
     }
 
     /// Which chunk belongs to which hypertable, and every other table to itself.

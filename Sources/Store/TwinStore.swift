@@ -118,14 +118,21 @@ extension StoreConnection {
         }
     }
 
-    /// How many sensors there are of each presence.
+    /// How many sensors there are of each presence, and how many of those sample.
     /// - Throws: `StoreError`.
-    public func presenceCounts() throws -> [Presence.Word: Int64] {
-        let rows = try query("SELECT presence, count(*) AS n FROM sensor GROUP BY presence").rows
+    public func presenceCounts() throws -> [Presence.Word: (sensors: Int64, awake: Int64)] {
+        let rows = try query(
+            """
+            SELECT presence, count(*) AS n, count(*) FILTER (WHERE state = 'awake') AS awake
+              FROM sensor GROUP BY presence
+            """
+        ).rows
         return Dictionary(
             rows.compactMap { row in
-                row["presence"].flatMap(Presence.Word.init).map { ($0, row.integer("n") ?? 0) }
-            }, uniquingKeysWith: +)
+                row["presence"].flatMap(Presence.Word.init).map {
+                    ($0, (sensors: row.integer("n") ?? 0, awake: row.integer("awake") ?? 0))
+                }
+            }, uniquingKeysWith: { ($0.sensors + $1.sensors, $0.awake + $1.awake) })
     }
 }
 

@@ -48,8 +48,9 @@ public struct HealthServer: Service {
             return missing.isEmpty
                 ? Self.text(.ok, "ready\n") : Self.text(.serviceUnavailable, missing.joined(separator: "\n") + "\n")
         }
-        await server.appendRoute("GET /metrics") { [metrics] _ in
-            Self.text(.ok, metrics.exposition(), type: "text/plain; version=0.0.4; charset=utf-8")
+        await server.appendRoute("GET /metrics") { [readiness, metrics] _ in
+            metrics.set("iot_ready", "1: /readyz says ready; 0: it does not.", to: readiness.missing.isEmpty ? 1 : 0)
+            return Self.text(.ok, metrics.exposition(), type: "text/plain; version=0.0.4; charset=utf-8")
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }

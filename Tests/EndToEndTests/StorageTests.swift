@@ -36,6 +36,11 @@ extension EndToEnd {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
                 try await logs(system)
+                try await system.store.query(
+                    """
+                    INSERT INTO backup (started_at, finished_at, kind, place)
+                    VALUES (to_timestamp(1000), to_timestamp(1234.5), 'pg_dump', 'elsewhere')
+                    """)
                 let registry = try system.start(
                     "sensor-registry",
                     changing: [
@@ -64,15 +69,21 @@ extension EndToEnd {
                 try await eventually("the first size is written down") {
                     try await system.number("SELECT count(*) FROM storage_history WHERE disk_free_bytes > 0") == 1
                 }
+                // An alert on old backups goes by this.
+                try await eventually("the backup's time") {
+                    try await registry.series("iot_backup_timestamp_seconds") == ["": 1234.5]
+                }
                 let report = try await system.run("iotctl", ["report", "storage", "-o", "json"])
                 let value = try #require(
                     try JSONSerialization.jsonObject(with: Data(report.output.utf8)) as? [String: Any])
                 #expect((value["disk_bytes"] as? Double ?? 0) > (value["bytes"] as? Double ?? .infinity))
                 #expect(
                     (value["tables"] as? [[String: Any]])?.contains { $0["table"] as? String == "sensor_log" } == true)
-                #expect(value["last_backup"] is NSNull && (value["policies"] as? [Any])?.count == 10)
+                #expect(
+                    (value["last_backup"] as? [String: Any])?["place"] as? String == "elsewhere"
+                        && (value["policies"] as? [Any])?.count == 10)
                 let words = try await system.run("iotctl", ["report", "storage"])
-                #expect(words.output.hasPrefix("The database holds ") && words.output.contains("No backup was ever"))
+                #expect(words.output.hasPrefix("The database holds ") && words.output.contains("The last backup is "))
                 #expect(words.output.contains("Nothing is there that should be gone."))
                 let table = try await system.run("iotctl", ["get", "policies"])
                 #expect(table.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(table.output)")
@@ -100,6 +111,8 @@ extension EndToEnd {
                     let wrong = try await system.run("iotctl", ["set", "policies"] + words)
                     #expect(wrong.status == 64 && wrong.output.isEmpty && !wrong.errors.isEmpty, "\(words)")
                 }
+                let words = try await system.run("iotctl", ["report", "storage"])
+                #expect(words.output.contains("No backup was ever"))
                 // A sensor may be called so.
                 let sensor = try await system.run("iotctl", ["set", "sensor", "policies", "a=1"])
                 #expect(sensor.status == 2 && sensor.errors.contains("no sensor policies"))

@@ -1,4 +1,5 @@
 import Foundation
+import Sensors
 import Store
 import TestSupport
 import Testing
@@ -83,12 +84,19 @@ extension EndToEnd {
                 let system = services.system
                 let held = "SELECT count(*) FROM ingest_partition WHERE owner = $1 AND lease_until > now()"
                 try await eventually("one holds all") { try await system.number(held, [.text("i1")]) == 4 }
+                let streaming = try system.start(
+                    "sensor-simulator", ["--kind", "vibration:100x20", "--serial-prefix", "s"])
+                let first = try services["i1"]
+                try await eventually("data in each") { try await first.series("iot_ingest_lag_seconds").count == 4 }
                 try await services.startIngester("i2")
                 try await eventually("two each", within: .seconds(10)) {
                     let first = try await system.number(held, [.text("i1")])
                     let second = try await system.number(held, [.text("i2")])
                     return first == 2 && second == 2
                 }
+                // Of what it gave back it says nothing any more: a lag that stands still would look like one.
+                try await eventually("lag of two") { try await first.series("iot_ingest_lag_seconds").count == 2 }
+                try await streaming.stop()
                 // In good order it gives back at once …
                 try await services["i2"].stop()
                 try await eventually("one holds all again", within: .seconds(10)) {
@@ -106,6 +114,19 @@ extension EndToEnd {
                 let report = try SimulatorReport(simulator)
                 #expect(report.sensors.map(\.frames) == [7, 7, 7])
                 try await system.expectExactlyOnce([report])
+                // Alerts go by these, which are there before anything happens.
+                let registry = try services["sensor-registry"]
+                try await eventually("who is awake") {
+                    try await registry.series("iot_registry_sensors_awake") == ["": 0]
+                }
+                #expect(try await registry.series("iot_ready") == ["": 1])
+                try await eventually("what is missing") {
+                    try await registry.series("iot_missing_frames")
+                        == Dictionary(
+                            uniqueKeysWithValues: LossCause.allCases.map { (#"{cause="\#($0.rawValue)"}"#, 0.0) })
+                }
+                #expect(try await services["i1"].series("iot_ingest_messages_lost_total") == ["": 0])
+                #expect(try await services["i1"].series("iot_quarantined_total").values.allSatisfy { $0 == 0 })
                 for name in ["i1", "sensor-registry", "logs-ingester"] {
                     let page = try #require(await TestServers.get(try await services[name].http() + "/metrics"))
                     #expect(page.status == 200 && page.body.contains("# TYPE"))

@@ -158,14 +158,19 @@ public final class Program: Sendable {
     }
 
     /// A figure of /metrics, added up over its labels.
-    public func metric(_ name: String) async throws -> Double {
+    public func metric(_ name: String) async throws -> Double { try await series(name).values.reduce(0, +) }
+
+    /// A figure of /metrics by its labels, as they stand there: `{stream="measurements.0"}`, or empty.
+    public func series(_ name: String) async throws -> [String: Double] {
         guard let page = await TestServers.get(try await http() + "/metrics") else {
             throw TestServers.Trouble("no metrics")
         }
-        return page.body.split(separator: "\n").reduce(0) { sum, line in
-            guard line.hasPrefix(name + " ") || line.hasPrefix(name + "{"), let value = line.split(separator: " ").last
-            else { return sum }
-            return sum + (Double(value) ?? 0)
-        }
+        return Dictionary(
+            page.body.split(separator: "\n").compactMap { line in
+                guard line.hasPrefix(name + " ") || line.hasPrefix(name + "{"), let end = line.lastIndex(of: " "),
+                    let value = Double(line[line.index(after: end)...])
+                else { return nil }
+                return (String(line[..<end].dropFirst(name.count)), value)
+            }, uniquingKeysWith: +)
     }
 }
