@@ -5,10 +5,11 @@ SECONDS ?= 30
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 STRICT_SOURCES := Package.swift Sources Tests Benchmarks
 
-.PHONY: help setup build release demo up down backup restore test unit check format proto clean hook bench microbench
+.PHONY: help setup build release demo up down backup restore test unit check format proto clean hook bench microbench \
+	test-compose check-deploy scale-story
 
 help: ## This text
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 21
 	@echo; echo "  SECONDS=60 make demo streams for a minute; SENSORS=100 make up plays a hundred sensors."
 
 setup: ## Install what is needed (apt), and make the servers' root under .build
@@ -37,6 +38,15 @@ restore: setup ## Restore the backup FILE into an empty database, as a superuser
 
 test: build ## Every test: unit, integration and end to end, against servers of its own
 	@exec scripts/test
+
+test-compose: build ## Run compose.yaml with podman, on stand-ins of the base images, and check the system in it
+	@scripts/test-compose debug
+
+check-deploy: build ## Render and check Dockerfile, compose.yaml, k8s, flux, monitoring and workflows
+	@scripts/check-deploy
+
+scale-story: release ## Play the autoscaler under a changing load, and check that nothing is lost
+	@exec scripts/scale-story $(STORY)
 
 bench: release ## Measure speed, size and latency, each beside its reference; BENCH="-o json --parts forms,latency"
 	@exec scripts/bench $(BENCH)
