@@ -1,0 +1,18 @@
+#!/bin/bash
+# Runs once, in the empty database: the services' role and Grafana's, and the extensions that need a superuser.
+# Passwords are read from the secrets by psql itself: no command line ever holds one.
+set -euo pipefail
+psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 --username=postgres --dbname=iot <<'SQL'
+\set iot `cat /run/secrets/database_password`
+\set grafana `cat /run/secrets/grafana_database_password`
+CREATE EXTENSION IF NOT EXISTS timescaledb;
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+CREATE EXTENSION IF NOT EXISTS pg_stat_kcache;
+CREATE ROLE iot LOGIN PASSWORD :'iot';
+ALTER DATABASE iot OWNER TO iot;
+-- Whoever edits a panel sends SQL of their own: it can only read, and not for ever.
+CREATE ROLE grafana LOGIN PASSWORD :'grafana';
+GRANT pg_read_all_data, pg_read_all_stats TO grafana;
+ALTER ROLE grafana SET default_transaction_read_only = on;
+ALTER ROLE grafana SET statement_timeout = '30s';
+SQL
