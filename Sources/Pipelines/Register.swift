@@ -103,7 +103,7 @@ public enum Register {
             let fixed = try await store.fixPartitions((0..<wanted).map(Routing.stream))
             guard fixed == wanted else {
                 throw OtherPartitions(
-                    description: "--partitions \(wanted), but the database has \(fixed); changing it needs a drain")
+                    description: "--partitions \(wanted), but the database has \(fixed); docs/operations.md says how to raise it")
             }
         }
         return done != nil

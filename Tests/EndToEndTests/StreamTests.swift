@@ -105,6 +105,27 @@ extension EndToEnd {
             }
         }
 
+        /// More partitions, as docs/operations.md says it, while sensors go on publishing.
+        @Test func partitionsAreRaised() async throws {
+            try await Services.with(replicas: 2) { services in
+                let system = services.system
+                let streaming = try system.start(
+                    "sensor-simulator", ["--kind", "vibration:200x40", "--serial-prefix", "s"])
+                let stored = "SELECT count(*) FROM measurement"
+                try await eventually("frames") { try await system.number(stored) > 200 }
+                for name in ["i1", "i2", "sensor-registry"] { try await services[name].stop() }
+                try await system.store.query("UPDATE setting SET value = to_jsonb(8) WHERE name = 'partitions'")
+                try await services.start("sensor-registry", ["--partitions", "8"])
+                try await services.startIngester("i3")
+                try await eventually("frames from each of eight streams") {
+                    try await system.number(
+                        "SELECT count(*) FROM ingest_partition WHERE owner = 'i3' AND committed_offset >= 0") == 8
+                }
+                streaming.signal(SIGTERM)
+                try await system.expectExactlyOnce([try SimulatorReport(await streaming.end())])
+            }
+        }
+
         /// lessons §1.8: what is counted for each sensor is in SQL; the labels of figures are from small fixed sets.
         @Test func figuresNameNoSensor() async throws {
             try await Services.with(replicas: 1) { services in
