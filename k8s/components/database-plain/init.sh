@@ -2,8 +2,9 @@
 # Run by the image's entrypoint, once, when it makes the database: extensions, the services' role and database, and
 # Grafana's role, which can only read.
 set -euo pipefail
-PGHOST="" psql -X -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d template1 \
-    -v iot_password="$IOT_PASSWORD" -v grafana_password="$GRAFANA_PASSWORD" <<'SQL'
+PGHOST="" psql -X -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d template1 <<'SQL'
+\getenv iot_password IOT_PASSWORD
+\getenv grafana_password GRAFANA_PASSWORD
 CREATE EXTENSION IF NOT EXISTS timescaledb;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 CREATE EXTENSION IF NOT EXISTS pg_stat_kcache;
