@@ -103,7 +103,9 @@ public enum Register {
             let fixed = try await store.fixPartitions((0..<wanted).map(Routing.stream))
             guard fixed == wanted else {
                 throw OtherPartitions(
-                    description: "--partitions \(wanted), but the database has \(fixed); docs/operations.md says how to raise it")
+                    description:
+                        "--partitions \(wanted), but the database has \(fixed); docs/operations.md says how to raise it"
+                )
             }
         }
         return done != nil
