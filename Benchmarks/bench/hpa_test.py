@@ -49,6 +49,8 @@ class OneMetric(unittest.TestCase):
         self.assertEqual(self.pods([180, 180], 3), 4)  # 360 of 3 is 1.2
         self.assertEqual(self.pods([20, 20], 3), 2)    # (40 + 100) of 3 is 0.47
         self.assertEqual(self.pods([95, 95], 3), 3)
+        self.assertEqual(self.pods([180], 4), 4)       # 180 of 4 is 0.45, but the one says more, not less
+        self.assertEqual(self.pods([80, 80], 9), 9)    # nor more because others may be busy
 
     def test_quantities(self):
         self.assertEqual([quantity(text) for text in ("8000", 8000, "8k", "500m", "2Ki")], [8000, 8000, 8000, 0.5, 2048])

@@ -60,15 +60,24 @@ def tracked(*patterns):
     """Files of the repository, new ones too."""
     output = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", *patterns],
-        cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     return [path for path in output.splitlines() if (ROOT / path).is_file()]
 
 
 def run(*command, stdin=None, **environment):
     """What a command printed, as problems if it failed."""
     done = subprocess.run(
-        list(map(str, command)), cwd=ROOT, input=stdin, capture_output=True, text=True, env=os.environ | environment)
-    return [] if done.returncode == 0 else ((done.stdout + done.stderr).strip().splitlines() or [f"exit {done.returncode}"])
+        list(map(str, command)), cwd=ROOT, input=stdin, capture_output=True, text=True, env=os.environ | environment
+    )
+    return (
+        []
+        if done.returncode == 0
+        else ((done.stdout + done.stderr).strip().splitlines() or [f"exit {done.returncode}"])
+    )
 
 
 def needs(paths, what):
@@ -107,8 +116,12 @@ def overlays():
 def flux_folders():
     """Folders of flux/ that Flux's Kustomizations name, and the clusters' own."""
     clusters = sorted({str(pathlib.PurePath(path).parent) for path in tracked("flux/clusters/*.yaml")})
-    paths = [re.sub(r"^\./", "", item["spec"]["path"]) for folder in needs(clusters, "flux/clusters") for item in objects(folder)
-             if item["apiVersion"].startswith("kustomize.toolkit")]
+    paths = [
+        re.sub(r"^\./", "", item["spec"]["path"])
+        for folder in needs(clusters, "flux/clusters")
+        for item in objects(folder)
+        if item["apiVersion"].startswith("kustomize.toolkit")
+    ]
     return [*clusters, *sorted({path for path in paths if (ROOT / path).is_dir()})]
 
 
@@ -120,13 +133,20 @@ def flux_objects():
 
 @functools.cache
 def hand_made(folder):
-    """Secrets that a person makes before: by Flux's template, if Flux brings this overlay, or else by k8s/README.md's lines."""
+    """Secrets that a person makes before: by Flux's template if there is one, or else by k8s/README.md's lines."""
     space = next((item["metadata"]["namespace"] for item in objects(folder) if item["kind"] == "Deployment"), "default")
     templates = tracked(f"flux/{os.path.basename(folder)}/secrets/*.template")
     if templates:
         return [item for path in templates for item in yaml.load_all(text(path), Loader) if item]
-    return [{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": name, "namespace": space}, "stringData": dict.fromkeys(keys)}
-            for name, keys in names.created_secrets("\n".join(text(path) for path in tracked("k8s/README.md"))).items()]
+    return [
+        {
+            "kind": "Secret",
+            "apiVersion": "v1",
+            "metadata": {"name": name, "namespace": space},
+            "stringData": dict.fromkeys(keys),
+        }
+        for name, keys in names.created_secrets("\n".join(text(path) for path in tracked("k8s/README.md"))).items()
+    ]
 
 
 @functools.cache
@@ -134,9 +154,15 @@ def system(folder):
     """An overlay with the Secrets that are there before it, and the cluster-wide objects that Flux brings."""
     rendered = objects(folder)
     there = names.stores(rendered)
-    more = [item for item in hand_made(folder) if ("Secret", names.namespace(item), item["metadata"]["name"]) not in there]
+    more = [
+        item for item in hand_made(folder) if ("Secret", names.namespace(item), item["metadata"]["name"]) not in there
+    ]
     try:
-        more += [item for item in flux_objects() if item["kind"] in ("ClusterIssuer", "PriorityClass") and item not in rendered]
+        more += [
+            item
+            for item in flux_objects()
+            if item["kind"] in ("ClusterIssuer", "PriorityClass") and item not in rendered
+        ]
     except Missing:
         pass
     return rendered + more
@@ -209,12 +235,20 @@ def _():
 
 @check("actionlint: workflows")
 def _():
-    return run("actionlint", "-no-color", *needs(tracked(".github/workflows/*.yml", ".github/workflows/*.yaml"), ".github/workflows"))
+    return run(
+        "actionlint",
+        "-no-color",
+        *needs(tracked(".github/workflows/*.yml", ".github/workflows/*.yaml"), ".github/workflows"),
+    )
 
 
 @check("shellcheck: scripts, compose")
 def _():
-    scripts = [path for path in tracked("scripts/*", "compose/*", ".ci/*", "Tests/*") if re.match(r"#!.*\b(ba)?sh\b", first_line(path))]
+    scripts = [
+        path
+        for path in tracked("scripts/*", "compose/*", ".ci/*", "Tests/*")
+        if re.match(r"#!.*\b(ba)?sh\b", first_line(path))
+    ]
     return run("shellcheck", "--severity=warning", *scripts)
 
 
@@ -266,8 +300,14 @@ def _():
         if uid is None or uid in seen:
             found.append(f"{path}: uid {uid} is {'missing' if uid is None else 'that of ' + seen[uid]}")
         seen[uid] = path
-    sources = [uid for path in tracked("grafana/provisioning/datasources/*.yaml") for uid in re.findall(r"(?m)^\s*uid:\s*(\S+)", text(path))]
-    return found + [f"datasource uid {uid} is given twice" for uid in sorted({u for u in sources if sources.count(u) > 1})]
+    sources = [
+        uid
+        for path in tracked("grafana/provisioning/datasources/*.yaml")
+        for uid in re.findall(r"(?m)^\s*uid:\s*(\S+)", text(path))
+    ]
+    return found + [
+        f"datasource uid {uid} is given twice" for uid in sorted({u for u in sources if sources.count(u) > 1})
+    ]
 
 
 @check("what is generated is up to date")
@@ -281,20 +321,53 @@ def _():
 
 @check("schemas: overlays")
 def _():
-    return [f"{folder}: {problem}" for folder in overlays() for item in objects(folder) for problem in schemas.problems(item)]
+    return [
+        f"{folder}: {problem}"
+        for folder in overlays()
+        for item in objects(folder)
+        for problem in schemas.problems(item)
+    ]
 
 
 @check("schemas: Flux")
 def _():
-    return [f"{folder}: {problem}" for folder in flux_folders() for item in objects(folder) for problem in schemas.problems(item)]
+    return [
+        f"{folder}: {problem}"
+        for folder in flux_folders()
+        for item in objects(folder)
+        for problem in schemas.problems(item)
+    ]
+
+
+@check("schemas: objects in documents")
+def _():
+    found = []
+    for path in tracked("*.md"):
+        for block in re.findall(r"(?ms)^```ya?ml\n(.*?)^```", text(path)):
+            for item in yaml.load_all(block, Loader):
+                if (
+                    isinstance(item, dict)
+                    and {"apiVersion", "kind"} <= item.keys()
+                    and not item["apiVersion"].startswith("kustomize.config")
+                ):
+                    # An excerpt may leave out what must be there, but has no field that there is not.
+                    found += [
+                        f"{path}: {p}" for p in schemas.problems(item) if not p.endswith("is a required property")
+                    ]
+    return found
 
 
 @check("objects: each name once in a namespace")
 def _():
     found = []
     for folder in [*overlays(), *flux_folders()]:
-        keys = [(item["apiVersion"].partition("/")[0], item["kind"], names.namespace(item), item["metadata"]["name"]) for item in objects(folder)]
-        found += [f"{folder}: {' '.join(key)} is there twice" for key in sorted({key for key in keys if keys.count(key) > 1})]
+        keys = [
+            (item["apiVersion"].partition("/")[0], item["kind"], names.namespace(item), item["metadata"]["name"])
+            for item in objects(folder)
+        ]
+        found += [
+            f"{folder}: {' '.join(key)} is there twice" for key in sorted({key for key in keys if keys.count(key) > 1})
+        ]
     return found
 
 
@@ -303,7 +376,9 @@ def _():
 
 def checkov(*arguments):
     # Without a way out: it would ask for its policies' guidelines otherwise.
-    return run("checkov", "--quiet", "--compact", "--skip-download", *arguments, LOG_LEVEL="ERROR", BC_SKIP_MAPPING="TRUE")
+    return run(
+        "checkov", "--quiet", "--compact", "--skip-download", *arguments, LOG_LEVEL="ERROR", BC_SKIP_MAPPING="TRUE"
+    )
 
 
 @check("checkov: overlays")
@@ -318,8 +393,16 @@ def _():
 def _():
     text("Dockerfile")
     files = ["Dockerfile", *tracked(".github/workflows/*")]
-    # CKV_DOCKER_7 takes a stage that a build argument names for an image without a tag; hadolint's DL3006 and DL3007 don't.
-    return checkov("--skip-check", "CKV_DOCKER_7", "--framework", "dockerfile", "github_actions", *itertools.chain(*(("--file", file) for file in files)))
+    # CKV_DOCKER_7 takes a stage that a build argument names for an image without a tag; hadolint's DL3006 and
+    # DL3007, which ask the same, don't.
+    return checkov(
+        "--skip-check",
+        "CKV_DOCKER_7",
+        "--framework",
+        "dockerfile",
+        "github_actions",
+        *itertools.chain(*(("--file", file) for file in files)),
+    )
 
 
 # Names that cross a file.
@@ -363,17 +446,31 @@ def _():
 def _():
     rules = document("monitoring/adapter.yaml")
     everything = [item for folder in overlays() for item in objects(folder)]
-    details = [endpoint for item in names.of_kind(everything, "ServiceMonitor") for endpoint in item["spec"]["endpoints"]
-               if endpoint.get("path") == "/metrics/detailed"]
-    monitored = {"rabbitmq_detailed_queue_messages"} if any(
-        "queue_coarse_metrics" in endpoint.get("params", {}).get("family", []) for endpoint in details) else set()
+    details = [
+        endpoint
+        for item in names.of_kind(everything, "ServiceMonitor")
+        for endpoint in item["spec"]["endpoints"]
+        if endpoint.get("path") == "/metrics/detailed"
+    ]
+    monitored = (
+        {"rabbitmq_detailed_queue_messages"}
+        if any("queue_coarse_metrics" in endpoint.get("params", {}).get("family", []) for endpoint in details)
+        else set()
+    )
     found = names.autoscaler_metrics(everything, rules.get("rules", rules), exported(), monitored)
-    return list(dict.fromkeys(found)) + ([] if names.of_kind(everything, "HorizontalPodAutoscaler") else ["no overlay has an HPA"])
+    return list(dict.fromkeys(found)) + (
+        [] if names.of_kind(everything, "HorizontalPodAutoscaler") else ["no overlay has an HPA"]
+    )
 
 
 @check("names: metrics of rules and dashboards")
 def _():
-    recorded = {rule["record"] for group in document("monitoring/rules.yaml")["groups"] for rule in group["rules"] if "record" in rule}
+    recorded = {
+        rule["record"]
+        for group in document("monitoring/rules.yaml")["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    }
     found = []
     for path in ["monitoring/rules.yaml", *tracked("grafana/dashboards/*.json"), *tracked("k8s/*keda*", "docs/*keda*")]:
         lines = [line for line in text(path).splitlines() if not line.lstrip().startswith("#")]
@@ -384,7 +481,11 @@ def _():
 @check("names: images of Kubernetes and compose")
 def _():
     here = [(name, service["image"]) for name, service in compose()["services"].items() if "image" in service]
-    pinned = [(f"{os.path.basename(folder)}: {who}", image) for folder in overlays() for who, image in names.images(objects(folder))]
+    pinned = [
+        (f"{os.path.basename(folder)}: {who}", image)
+        for folder in overlays()
+        for who, image in names.images(objects(folder))
+    ]
     return names.image_pins(pinned, here) + names.image_pins(here, [])
 
 
@@ -403,20 +504,28 @@ def _():
 
 @check("names: alerts' runbooks")
 def _():
-    return names.runbooks(document("monitoring/rules.yaml"), lambda path: (ROOT / path).read_text() if (ROOT / path).exists() else None)
+    return names.runbooks(
+        document("monitoring/rules.yaml"), lambda path: (ROOT / path).read_text() if (ROOT / path).exists() else None
+    )
 
 
 @check("names: make targets and scripts of the pipelines")
 def _():
     targets = set(re.findall(r"(?m)^([a-z][\w-]*):", text("Makefile")))
     paths = needs([*tracked(".github/workflows/*"), *tracked("Jenkinsfile")], "pipelines")
-    return [problem for path in paths for problem in names.pipeline_commands(path, text(path), targets, lambda p: (ROOT / p).exists())]
+    return [
+        problem
+        for path in paths
+        for problem in names.pipeline_commands(path, text(path), targets, lambda p: (ROOT / p).exists())
+    ]
 
 
 @check("names: compose.yaml's files and parts")
 def _():
     made = set(re.findall(r"[\w.-]+", text("scripts/secrets")))
-    return names.compose_files(compose(), lambda path: (ROOT / path).exists(), made) + names.compose_secret_files(compose())
+    return names.compose_files(compose(), lambda path: (ROOT / path).exists(), made) + names.compose_secret_files(
+        compose()
+    )
 
 
 @check("names: compose.yaml's programs and URLs")
@@ -435,7 +544,10 @@ def _():
     provisioning = [text(path) for path in tracked("grafana/provisioning/*")]
     service = compose()["services"]["grafana"]
     mounted = [target for _, target in names.compose_mounts(service)]
-    mounted += [f"/run/secrets/{e}" if isinstance(e, str) else e.get("target", f"/run/secrets/{e['source']}") for e in service.get("secrets", [])]
+    mounted += [
+        f"/run/secrets/{e}" if isinstance(e, str) else e.get("target", f"/run/secrets/{e['source']}")
+        for e in service.get("secrets", [])
+    ]
     mounted = [path if path.startswith("/") else f"/run/secrets/{path}" for path in mounted]
     found = names.grafana_variables("compose.yaml", names.compose_environment(service), mounted, provisioning)
     for folder in overlays():
@@ -466,7 +578,9 @@ def guarded(function):
         frame = error.__traceback__
         while frame.tb_next:
             frame = frame.tb_next
-        found = [f"{type(error).__name__}: {error} ({pathlib.Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno})"]
+        found = [
+            f"{type(error).__name__}: {error} ({pathlib.Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno})"
+        ]
     return list(dict.fromkeys(found)), time.monotonic() - start
 
 
@@ -485,7 +599,9 @@ def self_test():
 def main(arguments):
     passed, failed = self_test() if not arguments or "--self-test" in arguments else (0, 0)
     if "--self-test" not in arguments:
-        wanted = [(title, function) for title, function in CHECKS if not arguments or any(word in title for word in arguments)]
+        wanted = [
+            (title, function) for title, function in CHECKS if not arguments or any(word in title for word in arguments)
+        ]
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             # The slow ones first; the report keeps the order above.
             order = sorted(wanted, key=lambda c: not c[0].startswith(("checkov", "schemas")))

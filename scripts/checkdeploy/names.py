@@ -1,5 +1,6 @@
-"""Names that cross a file: whoever names something, what is named must exist. Pure functions over parsed documents; each
-returns what is wrong, one line each."""
+"""Names that cross a file: whoever names something, what is named must exist.
+
+Pure functions over parsed documents; each returns what is wrong, one line each."""
 
 import dataclasses
 import re
@@ -10,7 +11,19 @@ PROGRAMS = ("sensor-simulator", "sensor-registry", "logs-ingester", "measurement
 
 # What operators make of an object, as their sources say: CloudNativePG 1.30 (pkg/specs), RabbitMQ cluster operator 2.22
 # (internal/resource), messaging topology operator 1.20, cert-manager 1.21 (pkg/issuer/acme/http).
-CNPG_APP = {"username", "user", "password", "dbname", "host", "port", "pgpass", "uri", "jdbc-uri", "fqdn-uri", "fqdn-jdbc-uri"}
+CNPG_APP = {
+    "username",
+    "user",
+    "password",
+    "dbname",
+    "host",
+    "port",
+    "pgpass",
+    "uri",
+    "jdbc-uri",
+    "fqdn-uri",
+    "fqdn-jdbc-uri",
+}
 RABBITMQ_NODES = {"epmd": 4369, "cluster-rpc": 25672}
 RABBITMQ_USER = {"username", "password", "host", "port", "provider", "type", "default_user.conf", "connection_string"}
 ISSUERS = {"cert-manager.io/cluster-issuer", "cert-manager.io/issuer"}
@@ -76,7 +89,11 @@ def of_kind(objects, *kinds):
 def rabbitmq_ports(cluster):
     ports = {"amqp": 5672, "management": 15672, "prometheus": 15692}
     plugins = at(cluster, "spec", "rabbitmq", "additionalPlugins", default=[])
-    for plugin, port, number in (("rabbitmq_mqtt", "mqtt", 1883), ("rabbitmq_stream", "stream", 5552), ("rabbitmq_web_mqtt", "web-mqtt", 15675)):
+    for plugin, port, number in (
+        ("rabbitmq_mqtt", "mqtt", 1883),
+        ("rabbitmq_stream", "stream", 5552),
+        ("rabbitmq_web_mqtt", "web-mqtt", 15675),
+    ):
         if plugin in plugins:
             ports[port] = number
     if at(cluster, "spec", "tls", "secretName"):
@@ -98,25 +115,48 @@ def pods(objects):
             case "Pod":
                 template = item
             case "RabbitmqCluster":
-                labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "rabbitmq", "app.kubernetes.io/part-of": "rabbitmq"}
+                labels = {
+                    "app.kubernetes.io/name": name,
+                    "app.kubernetes.io/component": "rabbitmq",
+                    "app.kubernetes.io/part-of": "rabbitmq",
+                }
                 template = at(spec, "override", "statefulSet", "spec", "template", default={})
                 inner = {"containers": [], **template.get("spec", {})}
-                found.append(Pods(item, labels | at(template, "metadata", "labels", default={}), inner, rabbitmq_ports(item) | RABBITMQ_NODES))
+                found.append(
+                    Pods(
+                        item,
+                        labels | at(template, "metadata", "labels", default={}),
+                        inner,
+                        rabbitmq_ports(item) | RABBITMQ_NODES,
+                    )
+                )
                 continue
             case "Cluster" | "Pooler":
                 pooler = item["kind"] == "Pooler"
                 labels = {
-                    "app.kubernetes.io/name": "postgresql", "app.kubernetes.io/component": "pooler" if pooler else "database",
-                    "app.kubernetes.io/managed-by": "cloudnative-pg", "cnpg.io/podRole": "pooler" if pooler else "instance",
+                    "app.kubernetes.io/name": "postgresql",
+                    "app.kubernetes.io/component": "pooler" if pooler else "database",
+                    "app.kubernetes.io/managed-by": "cloudnative-pg",
+                    "cnpg.io/podRole": "pooler" if pooler else "instance",
                     "cnpg.io/cluster": spec["cluster"]["name"] if pooler else name,
                     "app.kubernetes.io/instance": spec["cluster"]["name"] if pooler else name,
                 } | ({"cnpg.io/poolerName": name} if pooler else {})
-                more = at(spec, "template", "metadata", "labels", default={}) if pooler else at(spec, "inheritedMetadata", "labels", default={})
-                ports = {"pgbouncer": 5432, "metrics": 9127} if pooler else {"postgresql": 5432, "metrics": 9187, "status": 8000}
+                more = (
+                    at(spec, "template", "metadata", "labels", default={})
+                    if pooler
+                    else at(spec, "inheritedMetadata", "labels", default={})
+                )
+                ports = (
+                    {"pgbouncer": 5432, "metrics": 9127}
+                    if pooler
+                    else {"postgresql": 5432, "metrics": 9187, "status": 8000}
+                )
                 found.append(Pods(item, labels | more, {"containers": []}, ports))
                 continue
             case "Certificate":
-                found.append(Pods(item, {"acme.cert-manager.io/http01-solver": "true"}, {"containers": []}, {"http": 8089}))
+                found.append(
+                    Pods(item, {"acme.cert-manager.io/http01-solver": "true"}, {"containers": []}, {"http": 8089})
+                )
                 continue
             case _:
                 continue
@@ -139,28 +179,38 @@ def services(objects):
                 ports = {port.get("name", str(port["port"])): port["port"] for port in spec.get("ports", [])}
                 found.append(Service(*of, name, labels, ports, label(item)))
             case "RabbitmqCluster":
-                made = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "rabbitmq", "app.kubernetes.io/part-of": "rabbitmq"}
-                made |= {k: v for k, v in labels.items() if not k.startswith("app.kubernetes.io")} | at(spec, "service", "labels", default={})
+                made = {
+                    "app.kubernetes.io/name": name,
+                    "app.kubernetes.io/component": "rabbitmq",
+                    "app.kubernetes.io/part-of": "rabbitmq",
+                }
+                made |= {k: v for k, v in labels.items() if not k.startswith("app.kubernetes.io")} | at(
+                    spec, "service", "labels", default={}
+                )
                 found.append(Service(*of, name, made, rabbitmq_ports(item), label(item)))
                 found.append(Service(*of, f"{name}-nodes", made, RABBITMQ_NODES, label(item)))
             case "Cluster":
                 disabled = at(spec, "managed", "services", "disabledDefaultServices", default=[])
                 for end in ("rw", "ro", "r"):
                     if end not in disabled:
-                        found.append(Service(*of, f"{name}-{end}", {"cnpg.io/cluster": name}, {"postgres": 5432}, label(item)))
+                        found.append(
+                            Service(*of, f"{name}-{end}", {"cnpg.io/cluster": name}, {"postgres": 5432}, label(item))
+                        )
             case "Pooler":
                 found.append(Service(*of, name, {"cnpg.io/poolerName": name}, {"pgbouncer": 5432}, label(item)))
     return found
 
 
 def stores(objects):
-    """Keys of each Secret and ConfigMap by kind, namespace and name, those that operators make among them; None: unknown keys."""
+    """Keys of each Secret and ConfigMap by kind, namespace and name, those that operators make among them."""
     found = {}
     for item in objects:
         name, spec, of = item["metadata"]["name"], item.get("spec") or {}, namespace(item)
         match item["kind"]:
             case "Secret" | "ConfigMap":
-                keys = set(item.get("data") or {}) | set(item.get("stringData") or {}) | set(item.get("binaryData") or {})
+                keys = (
+                    set(item.get("data") or {}) | set(item.get("stringData") or {}) | set(item.get("binaryData") or {})
+                )
                 found[item["kind"], of, name] = keys
             case "RabbitmqCluster" if not spec.get("secretBackend"):
                 found["Secret", of, f"{name}-default-user"] = RABBITMQ_USER
@@ -191,8 +241,10 @@ def matches(selector, labels):
     for rule in selector.get("matchExpressions") or []:
         there, values = rule["key"] in labels, rule.get("values", [])
         ok = {
-            "In": labels.get(rule["key"]) in values, "NotIn": labels.get(rule["key"]) not in values,
-            "Exists": there, "DoesNotExist": not there,
+            "In": labels.get(rule["key"]) in values,
+            "NotIn": labels.get(rule["key"]) not in values,
+            "Exists": there,
+            "DoesNotExist": not there,
         }[rule["operator"]]
         if not ok:
             return False
@@ -222,7 +274,9 @@ def service_selectors(objects):
         selector = at(item, "spec", "selector")
         if not selector:
             continue
-        chosen = [p for p in all_pods if p.namespace == namespace(item) and matches({"matchLabels": selector}, p.labels)]
+        chosen = [
+            p for p in all_pods if p.namespace == namespace(item) and matches({"matchLabels": selector}, p.labels)
+        ]
         if not chosen:
             found.append(f"{label(item)}: its selector {selector} takes no pod")
         if len(chosen) > 1:
@@ -240,16 +294,25 @@ def workload_references(objects):
     found, all_services = [], {(s.namespace, s.name) for s in services(objects)}
     accounts = {(namespace(i), i["metadata"]["name"]) for i in of_kind(objects, "ServiceAccount")}
     claims = {(namespace(i), i["metadata"]["name"]) for i in of_kind(objects, "PersistentVolumeClaim")}
-    classes = {i["metadata"]["name"] for i in of_kind(objects, "PriorityClass")} | {"system-cluster-critical", "system-node-critical"}
+    classes = {i["metadata"]["name"] for i in of_kind(objects, "PriorityClass")} | {
+        "system-cluster-critical",
+        "system-node-critical",
+    }
     for p in pods(objects):
         account = p.spec.get("serviceAccountName")
         if account and account != "default" and (p.namespace, account) not in accounts:
             found.append(f"{label(p.owner)}: no ServiceAccount {account}")
-        priority = p.spec.get("priorityClassName") or (at(p.owner, "spec", "priorityClassName") if not p.spec["containers"] else None)
+        priority = p.spec.get("priorityClassName") or (
+            at(p.owner, "spec", "priorityClassName") if not p.spec["containers"] else None
+        )
         if priority and priority not in classes:
             found.append(f"{label(p.owner)}: no PriorityClass {priority}")
         selector = at(p.owner, "spec", "selector")
-        if selector and p.owner["kind"] in ("Deployment", "StatefulSet", "DaemonSet") and not matches(selector, p.labels):
+        if (
+            selector
+            and p.owner["kind"] in ("Deployment", "StatefulSet", "DaemonSet")
+            and not matches(selector, p.labels)
+        ):
             found.append(f"{label(p.owner)}: its selector does not take its own pods")
         if p.owner["kind"] == "StatefulSet":
             service = p.owner["spec"].get("serviceName")
@@ -263,15 +326,24 @@ def workload_references(objects):
                 found.append(f"{label(p.owner)}: no PersistentVolumeClaim {claim}")
         mounted = {mount["name"] for c in p.containers for mount in c.get("volumeMounts", [])}
         if p.owner["kind"] not in ("RabbitmqCluster", "Cluster", "Pooler"):
-            found += [f"{label(p.owner)}: mounts {name}, which is no volume" for name in sorted(mounted - volumes.keys() - own)]
-            found += [f"{label(p.owner)}: volume {name} is mounted nowhere" for name in sorted(volumes.keys() - mounted)]
+            found += [
+                f"{label(p.owner)}: mounts {name}, which is no volume"
+                for name in sorted(mounted - volumes.keys() - own)
+            ]
+            found += [
+                f"{label(p.owner)}: volume {name} is mounted nowhere" for name in sorted(volumes.keys() - mounted)
+            ]
         for c in p.containers:
-            ports = {port.get("name") for port in c.get("ports", [])} | {port["containerPort"] for port in c.get("ports", [])}
+            ports = {port.get("name") for port in c.get("ports", [])} | {
+                port["containerPort"] for port in c.get("ports", [])
+            }
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
                 for action in ("httpGet", "tcpSocket", "grpc"):
                     port = at(c, probe, action, "port")
                     if port is not None and port not in ports:
-                        found.append(f"{label(p.owner)}: {probe} of {c['name']} asks port {port}, which it does not have")
+                        found.append(
+                            f"{label(p.owner)}: {probe} of {c['name']} asks port {port}, which it does not have"
+                        )
         for spread in p.spec.get("topologySpreadConstraints", []):
             if not matches(spread.get("labelSelector", {}), p.labels):
                 found.append(f"{label(p.owner)}: a topologySpreadConstraint does not take its own pods")
@@ -290,14 +362,19 @@ def monitors(objects, elsewhere=()):
         what = "pod" if of_pods else "Service"
         if not chosen:
             found.append(f"{label(item)}: its selector takes no {what}")
-        found += [f"{label(item)}: no {what} has {value}" for value in unmatched_values(selector, [*(s.labels for s in candidates), *elsewhere])]
+        found += [
+            f"{label(item)}: no {what} has {value}"
+            for value in unmatched_values(selector, [*(s.labels for s in candidates), *elsewhere])
+        ]
         for endpoint in item["spec"].get("podMetricsEndpoints" if of_pods else "endpoints", []):
             for s in chosen:
                 port = endpoint.get("port")
                 if not of_pods and s.ports == RABBITMQ_NODES:
                     continue  # it has the same labels as the Service that clients use, and its ports are not asked for
                 if port is None or port not in s.ports:
-                    found.append(f"{label(item)}: {label(s.owner) if of_pods else 'Service ' + s.name} has no port {port}")
+                    found.append(
+                        f"{label(item)}: {label(s.owner) if of_pods else 'Service ' + s.name} has no port {port}"
+                    )
     return found
 
 
@@ -309,11 +386,15 @@ def budgets(objects):
             found.append(f"{label(item)}: its selector takes no pod")
         for p in chosen:
             if label(p.owner) in chosen_by:
-                found.append(f"{label(item)}: {chosen_by[label(p.owner)]} takes pods of {label(p.owner)} too, which blocks every eviction")
+                found.append(
+                    f"{label(item)}: {chosen_by[label(p.owner)]} takes pods of {label(p.owner)} too, which blocks every eviction"
+                )
             chosen_by[label(p.owner)] = label(item)
             replicas = at(p.owner, "spec", "replicas", default=1)
             if item["spec"].get("minAvailable") == replicas and p.owner["kind"] in ("Deployment", "StatefulSet"):
-                found.append(f"{label(item)}: minAvailable is {label(p.owner)}'s number of replicas, no node can be drained")
+                found.append(
+                    f"{label(item)}: minAvailable is {label(p.owner)}'s number of replicas, no node can be drained"
+                )
     return found
 
 
@@ -325,7 +406,10 @@ def network_policies(objects):
         own = [p for p in here if matches(item["spec"]["podSelector"], p.labels)]
         if not own:
             found.append(f"{label(item)}: its podSelector takes no pod")
-        found += [f"{label(item)}: no pod has {value}" for value in unmatched_values(item["spec"]["podSelector"], [p.labels for p in here])]
+        found += [
+            f"{label(item)}: no pod has {value}"
+            for value in unmatched_values(item["spec"]["podSelector"], [p.labels for p in here])
+        ]
         for direction, peers in (("ingress", "from"), ("egress", "to")):
             for rule in item["spec"].get(direction) or []:
                 targets = own if direction == "ingress" else None
@@ -336,12 +420,22 @@ def network_policies(objects):
                     chosen = [p for p in here if matches(peer["podSelector"], p.labels)]
                     if not chosen:
                         found.append(f"{label(item)}: {peers} {peer['podSelector']} takes no pod")
-                    found += [f"{label(item)}: no pod has {v}" for v in unmatched_values(peer["podSelector"], [p.labels for p in here])]
+                    found += [
+                        f"{label(item)}: no pod has {v}"
+                        for v in unmatched_values(peer["podSelector"], [p.labels for p in here])
+                    ]
                     if direction == "egress" and targets != []:
                         targets = (targets or []) + chosen
                 for port in rule.get("ports") or []:
-                    if targets and "port" in port and "endPort" not in port and not any(port_of(port["port"], p.ports) for p in targets):
-                        found.append(f"{label(item)}: {direction} port {port['port']} is no port of {', '.join(label(p.owner) for p in targets)}")
+                    if (
+                        targets
+                        and "port" in port
+                        and "endPort" not in port
+                        and not any(port_of(port["port"], p.ports) for p in targets)
+                    ):
+                        found.append(
+                            f"{label(item)}: {direction} port {port['port']} is no port of {', '.join(label(p.owner) for p in targets)}"
+                        )
     return found
 
 
@@ -352,7 +446,14 @@ def autoscalers(objects, partitions):
         spec = item["spec"]
         target = spec["scaleTargetRef"]
         kind = target.get("kind", "Deployment")
-        aim = next((i for i in of_kind(objects, kind) if (namespace(i), i["metadata"]["name"]) == (namespace(item), target["name"])), None)
+        aim = next(
+            (
+                i
+                for i in of_kind(objects, kind)
+                if (namespace(i), i["metadata"]["name"]) == (namespace(item), target["name"])
+            ),
+            None,
+        )
         least = spec.get("minReplicas", spec.get("minReplicaCount", 1))
         most = spec.get("maxReplicas", spec.get("maxReplicaCount", 100))
         if aim is None:
@@ -361,7 +462,9 @@ def autoscalers(objects, partitions):
         if aim["apiVersion"] != target.get("apiVersion", "apps/v1"):
             found.append(f"{label(item)}: {kind} {target['name']} is {aim['apiVersion']}")
         if "replicas" in aim["spec"]:
-            found.append(f"{label(item)}: {kind} {target['name']} has replicas, which would undo the scaling with every apply")
+            found.append(
+                f"{label(item)}: {kind} {target['name']} has replicas, which would undo the scaling with every apply"
+            )
         if least > most:
             found.append(f"{label(item)}: at least {least}, at most {most}")
         if target["name"] == "measurements-ingester" and most != partitions:
@@ -376,7 +479,9 @@ def entrances(objects):
     points = {"web", "websecure", "traefik", "metrics"}
     for item in of_kind(objects, "HelmChartConfig"):
         points |= {name for values in walk(item["spec"].get("ports", {})) for name in values}
-        points |= set(re.findall(r"(?m)^  ([a-z0-9-]+):$", at(item, "spec", "valuesContent", default="").partition("ports:")[2]))
+        points |= set(
+            re.findall(r"(?m)^  ([a-z0-9-]+):$", at(item, "spec", "valuesContent", default="").partition("ports:")[2])
+        )
 
     def service(item, name, port, space=None):
         aim = all_services.get((space or namespace(item), name))
@@ -386,7 +491,11 @@ def entrances(objects):
 
     def certificate(item, secret):
         keys = secrets.get(("Secret", namespace(item), secret))
-        return [] if keys and {"tls.crt", "tls.key"} <= keys else [f"{label(item)}: no Secret {secret} with tls.crt and tls.key"]
+        return (
+            []
+            if keys and {"tls.crt", "tls.key"} <= keys
+            else [f"{label(item)}: no Secret {secret} with tls.crt and tls.key"]
+        )
 
     for item in of_kind(objects, "Ingress"):
         backends = [at(item, "spec", "defaultBackend", "service")]
@@ -398,8 +507,14 @@ def entrances(objects):
         for tls in item["spec"].get("tls", []):
             if "secretName" in tls:
                 found += certificate(item, tls["secretName"])
-            found += [f"{label(item)}: a certificate for {host}, which no rule has" for host in tls.get("hosts", []) if host not in hosts]
-        for text in re.split(r",\s*", item["metadata"].get("annotations", {}).get("traefik.ingress.kubernetes.io/router.middlewares", "")):
+            found += [
+                f"{label(item)}: a certificate for {host}, which no rule has"
+                for host in tls.get("hosts", [])
+                if host not in hosts
+            ]
+        for text in re.split(
+            r",\s*", item["metadata"].get("annotations", {}).get("traefik.ingress.kubernetes.io/router.middlewares", "")
+        ):
             if text:
                 space, _, name = text.removesuffix("@kubernetescrd").partition(namespace(item) + "-")
                 if space or ("Middleware", namespace(item), name) not in made:
@@ -443,7 +558,12 @@ def operator_references(objects):
     for item in objects:
         spec = item.get("spec") or {}
         if "rabbitmqClusterReference" in spec:
-            needs(item, "RabbitmqCluster", spec["rabbitmqClusterReference"]["name"], spec["rabbitmqClusterReference"].get("namespace"))
+            needs(
+                item,
+                "RabbitmqCluster",
+                spec["rabbitmqClusterReference"]["name"],
+                spec["rabbitmqClusterReference"].get("namespace"),
+            )
             needs(item, "User", at(spec, "userReference", "name"))
             if at(spec, "importCredentialsSecret", "name"):
                 needs_secret(item, spec["importCredentialsSecret"]["name"], "password")
@@ -454,7 +574,10 @@ def operator_references(objects):
                 if "imageCatalogRef" in spec and spec["imageCatalogRef"]["kind"] == "ImageCatalog":
                     needs(item, "ImageCatalog", spec["imageCatalogRef"]["name"])
                 sources = [source for source in spec.get("externalClusters", [])]
-                for plugin in [*spec.get("plugins", []), *(source["plugin"] for source in sources if "plugin" in source)]:
+                for plugin in [
+                    *spec.get("plugins", []),
+                    *(source["plugin"] for source in sources if "plugin" in source),
+                ]:
                     needs(item, "ObjectStore", at(plugin, "parameters", "barmanObjectName"))
                 recovery = at(spec, "bootstrap", "recovery", "source")
                 if recovery and recovery not in [source["name"] for source in sources]:
@@ -465,7 +588,9 @@ def operator_references(objects):
                 for path in (("bootstrap", "initdb", "secret"), ("superuserSecret",)):
                     if at(spec, *path):
                         needs_secret(item, at(spec, *path)["name"], "username", "password")
-                for reference in at(spec, "bootstrap", "initdb", "postInitApplicationSQLRefs", "configMapRefs", default=[]):
+                for reference in at(
+                    spec, "bootstrap", "initdb", "postInitApplicationSQLRefs", "configMapRefs", default=[]
+                ):
                     if reference["key"] not in (secrets.get(("ConfigMap", namespace(item), reference["name"])) or ()):
                         found.append(f"{label(item)}: no ConfigMap {reference['name']} with {reference['key']}")
                 for reference in at(spec, "monitoring", "customQueriesConfigMap", default=[]):
@@ -528,9 +653,19 @@ def secret_references(objects):
                     found += needs(p.owner, "Secret", name, keys, source["secret"].get("optional"))
                 if "configMap" in source:
                     keys = [i["key"] for i in source["configMap"].get("items", [])]
-                    found += needs(p.owner, "ConfigMap", source["configMap"]["name"], keys, source["configMap"].get("optional"))
-            mounts = [m for c in p.containers for m in c.get("volumeMounts", []) if m["name"] == volume["name"] and m.get("subPath")]
-            for kind, name in (("Secret", at(volume, "secret", "secretName")), ("ConfigMap", at(volume, "configMap", "name"))):
+                    found += needs(
+                        p.owner, "ConfigMap", source["configMap"]["name"], keys, source["configMap"].get("optional")
+                    )
+            mounts = [
+                m
+                for c in p.containers
+                for m in c.get("volumeMounts", [])
+                if m["name"] == volume["name"] and m.get("subPath")
+            ]
+            for kind, name in (
+                ("Secret", at(volume, "secret", "secretName")),
+                ("ConfigMap", at(volume, "configMap", "name")),
+            ):
                 if name and not volume.get(kind[0].lower() + kind[1:], {}).get("items"):
                     found += needs(p.owner, kind, name, [m["subPath"] for m in mounts], True)
     return found
@@ -545,17 +680,32 @@ def file_paths(objects):
             path = variable.get("value", "")
             if not (variable["name"].endswith("_FILE") or variable["name"] == "PGSSLROOTCERT"):
                 continue
-            mount = next((m for m in container.get("volumeMounts", []) if f"{path}/".startswith(m["mountPath"].rstrip("/") + "/")), None)
+            mount = next(
+                (
+                    m
+                    for m in container.get("volumeMounts", [])
+                    if f"{path}/".startswith(m["mountPath"].rstrip("/") + "/")
+                ),
+                None,
+            )
             if mount is None:
                 found.append(f"{label(p.owner)}: {variable['name']} names {path}, where nothing is mounted")
                 continue
-            volume, file = volumes.get(mount["name"], {}), path[len(mount["mountPath"]):].strip("/") or mount.get("subPath", "")
+            volume, file = volumes.get(mount["name"], {}), path[len(mount["mountPath"]) :].strip("/") or mount.get(
+                "subPath", ""
+            )
             for field, name, kind in (("secret", "secretName", "Secret"), ("configMap", "name", "ConfigMap")):
                 if field in volume:
                     items = volume[field].get("items")
-                    files = {i["path"] for i in items} if items else kept.get((kind, p.namespace, volume[field][name]), set())
+                    files = (
+                        {i["path"] for i in items}
+                        if items
+                        else kept.get((kind, p.namespace, volume[field][name]), set())
+                    )
                     if file not in files:
-                        found.append(f"{label(p.owner)}: {variable['name']} names {path}, but {kind} {volume[field][name]} has no {file}")
+                        found.append(
+                            f"{label(p.owner)}: {variable['name']} names {path}, but {kind} {volume[field][name]} has no {file}"
+                        )
     return found
 
 
@@ -586,7 +736,7 @@ LIBPQ = {"PGSSLMODE", "PGSSLROOTCERT", "PGCONNECT_TIMEOUT"}
 
 
 def read_environment(sources):
-    """Names that the programs read, of the texts of their sources: those that NAME_FILE stands for too, and all others."""
+    """Names of variables that the programs read, by the texts of their sources; NAME_FILE where it may stand in."""
     files, plain = set(), set()
     for text in sources:
         files |= set(re.findall(r'\b(?:value|url)\(\s*"([A-Z][A-Z_]+)"', text))
@@ -607,15 +757,25 @@ def environment_names(objects, known):
     found = []
     for p, container in own_containers(objects):
         variables, before = container.get("env", []), set()
-        used = set(re.findall(r"\$\(([A-Za-z_]\w*)\)", " ".join([*map(str, container.get("command", [])), *map(str, container.get("args", []))])))
+        used = set(
+            re.findall(
+                r"\$\(([A-Za-z_]\w*)\)",
+                " ".join([*map(str, container.get("command", [])), *map(str, container.get("args", []))]),
+            )
+        )
         for variable in variables:
             references = set(re.findall(r"(?<!\$)\$\(([A-Za-z_]\w*)\)", str(variable.get("value", ""))))
-            found += [f"{label(p.owner)}: {variable['name']} uses $({name}), which is not set before it" for name in sorted(references - before)]
+            found += [
+                f"{label(p.owner)}: {variable['name']} uses $({name}), which is not set before it"
+                for name in sorted(references - before)
+            ]
             used |= references
             before.add(variable["name"])
         names = [v["name"] for v in variables]
         found += [f"{label(p.owner)}: {name} is set twice" for name in sorted({n for n in names if names.count(n) > 1})]
-        found += [f"{label(p.owner)}: no program reads {name}" for name in names if name not in known and name not in used]
+        found += [
+            f"{label(p.owner)}: no program reads {name}" for name in names if name not in known and name not in used
+        ]
         found += [f"{label(p.owner)}: $({name}) is not set" for name in sorted(used - before)]
     return found
 
@@ -624,7 +784,9 @@ def words_of(container):
     """The command line of a container; a shell's script as its words."""
     words = [str(word) for word in [*container.get("command", []), *container.get("args", [])]]
     if words and words[0].rpartition("/")[2] in ("sh", "bash") and any(re.fullmatch(r"-\w*c", word) for word in words):
-        return shlex.split(words[next(i for i, word in enumerate(words) if re.fullmatch(r"-\w*c", word)) + 1], comments=True)
+        return shlex.split(
+            words[next(i for i, word in enumerate(words) if re.fullmatch(r"-\w*c", word)) + 1], comments=True
+        )
     return words
 
 
@@ -642,7 +804,11 @@ def command_line(who, words, help_of):
             text = help_of(program, subcommands)
             if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text):
                 found.append(f"{who}: {' '.join([program, *subcommands])} has no option {option}")
-        elif program == "iotctl" and re.fullmatch(r"[a-z-]+", word) and re.search(rf"(?m)^  {re.escape(word)}\b", help_of(program, subcommands)):
+        elif (
+            program == "iotctl"
+            and re.fullmatch(r"[a-z-]+", word)
+            and re.search(rf"(?m)^  {re.escape(word)}\b", help_of(program, subcommands))
+        ):
             subcommands.append(word)
     return found
 
@@ -652,7 +818,9 @@ def command_lines(objects, help_of):
     for p, container in own_containers(objects):
         words = words_of(container)
         if not words or words[0].rpartition("/")[2] not in (*PROGRAMS, "sh", "bash", "healthcheck"):
-            found.append(f"{label(p.owner)}: container {container['name']} runs {' '.join(words[:1]) or 'nothing'}: the image has no entry point")
+            found.append(
+                f"{label(p.owner)}: container {container['name']} runs {' '.join(words[:1]) or 'nothing'}: the image has no entry point"
+            )
         found += command_line(f"{label(p.owner)}", words, help_of)
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             path = at(container, probe, "httpGet", "path")
@@ -677,12 +845,16 @@ def images(objects):
     for item in objects:
         for inner in walk(item):
             for field in ("image", "imageName"):
-                if isinstance(inner.get(field), str) and item["kind"] not in ("ImageRepository", "ImagePolicy", "HelmRelease"):
+                if isinstance(inner.get(field), str) and item["kind"] not in (
+                    "ImageRepository",
+                    "ImagePolicy",
+                    "HelmRelease",
+                ):
                     yield label(item), inner[field]
 
 
 def image_pins(pinned, compose_images):
-    """pinned: (who, image) of Kubernetes. The same thing has the same version in compose, and everything has a version."""
+    """The same thing has the same version in compose, and everything has one. pinned: (who, image) of Kubernetes."""
     found, here = [], {}
     for who, image in compose_images:
         here.setdefault(image_name(image), (who, image))
@@ -798,9 +970,13 @@ def flux_references(objects, exists):
             if (source["kind"], source["name"]) not in made:
                 found.append(f"{label(item)}: no {source['kind']} {source['name']}")
             else:
-                data = next(i for i in objects if (i["kind"], i["metadata"]["name"]) == (source["kind"], source["name"])).get("data", {})
+                data = next(
+                    i for i in objects if (i["kind"], i["metadata"]["name"]) == (source["kind"], source["name"])
+                ).get("data", {})
                 if source.get("valuesKey", "values.yaml") not in data:
-                    found.append(f"{label(item)}: {source['kind']} {source['name']} has no {source.get('valuesKey', 'values.yaml')}")
+                    found.append(
+                        f"{label(item)}: {source['kind']} {source['name']} has no {source.get('valuesKey', 'values.yaml')}"
+                    )
         if item["kind"] == "Alert":
             for source in spec.get("eventSources", []):
                 if source["name"] != "*" and (source["kind"], source["name"]) not in made:
@@ -809,7 +985,7 @@ def flux_references(objects, exists):
 
 
 def policy_marks(texts, objects):
-    """Marks {"$imagepolicy": "namespace:name[:tag|:name]"} in files (path: text) point at an ImagePolicy, and one is there."""
+    """Marks {"$imagepolicy": "namespace:name:tag"} in files (path: text) point at an ImagePolicy, and there is one."""
     found, count = [], 0
     policies = {f"{namespace(i)}:{i['metadata']['name']}" for i in of_kind(objects, "ImagePolicy")}
     for path, text in texts.items():
@@ -908,7 +1084,11 @@ def compose_mounts(service):
 
 # Where a server listens that is not ours.
 LISTENS = {
-    "rabbitmq": {5672, 1883, 15672, 15692}, "timescaledb": {5432}, "grafana": {3000}, "prometheus": {9090}, "alertmanager": {9093},
+    "rabbitmq": {5672, 1883, 15672, 15692},
+    "timescaledb": {5432},
+    "grafana": {3000},
+    "prometheus": {9090},
+    "alertmanager": {9093},
 }
 
 
@@ -933,11 +1113,19 @@ def compose_files(compose, exists, made_secrets):
     for name, service in compose["services"].items():
         for source, _ in compose_mounts(service):
             check(name, source)
-        for file in [service.get("env_file", [])] if isinstance(service.get("env_file", []), str) else service.get("env_file", []):
+        for file in (
+            [service.get("env_file", [])]
+            if isinstance(service.get("env_file", []), str)
+            else service.get("env_file", [])
+        ):
             check(name, file if isinstance(file, str) else file["path"])
         build = service.get("build")
         if build:
-            context, dockerfile = (build, "Dockerfile") if isinstance(build, str) else (build.get("context", "."), build.get("dockerfile", "Dockerfile"))
+            context, dockerfile = (
+                (build, "Dockerfile")
+                if isinstance(build, str)
+                else (build.get("context", "."), build.get("dockerfile", "Dockerfile"))
+            )
             check(name, f"{context}/{dockerfile}".replace("./", ""))
         for kind in ("secrets", "configs"):
             for entry in service.get(kind, []):
@@ -945,7 +1133,9 @@ def compose_files(compose, exists, made_secrets):
                 if entry not in (compose.get(kind) or {}):
                     found.append(f"{name}: no {kind[:-1]} {entry}")
         for volume in service.get("volumes", []):
-            named = volume.get("source") if isinstance(volume, dict) and volume.get("type", "volume") == "volume" else None
+            named = (
+                volume.get("source") if isinstance(volume, dict) and volume.get("type", "volume") == "volume" else None
+            )
             if isinstance(volume, str) and re.match(r"[a-z]", volume):
                 named = volume.partition(":")[0]
             if named and named not in (compose.get("volumes") or {}):
@@ -960,7 +1150,9 @@ def compose_files(compose, exists, made_secrets):
         for name, entry in (compose.get(kind) or {}).items():
             if "file" in entry:
                 check(f"{kind[:-1]} {name}", entry["file"])
-    used = {e if isinstance(e, str) else e["source"] for s in compose["services"].values() for e in s.get("secrets", [])}
+    used = {
+        e if isinstance(e, str) else e["source"] for s in compose["services"].values() for e in s.get("secrets", [])
+    }
     found += [f"secret {name} is used nowhere" for name in (compose.get("secrets") or {}) if name not in used]
     return found
 
@@ -990,7 +1182,9 @@ def compose_programs(compose, known, help_of):
     for name, service in compose["services"].items():
         if not is_own_service(service):
             continue
-        found += [f"{name}: no program reads {variable}" for variable in compose_environment(service) if variable not in known]
+        found += [
+            f"{name}: no program reads {variable}" for variable in compose_environment(service) if variable not in known
+        ]
         words = service.get("command") or []
         words = shlex.split(words) if isinstance(words, str) else [str(word) for word in words]
         entry = service.get("entrypoint") or []
@@ -1006,8 +1200,9 @@ def networks(service):
 
 
 def compose_urls(compose, scripts):
-    """Hosts of URLs in environments are services on a network of one's own, and listen there. scripts: texts by path, which
-    write URLs into secrets."""
+    """Hosts of URLs in environments are services on a network of one's own, and listen there.
+
+    scripts: texts by path of what writes URLs into secrets."""
     found = []
 
     def check(who, host, port, own=None):
@@ -1038,7 +1233,9 @@ def prometheus_targets(config, compose):
         for static in job.get("static_configs", []):
             targets += [(f"job {job['job_name']}", *target.rpartition(":")[::2]) for target in static["targets"]]
         for names in job.get("dns_sd_configs", []):
-            targets += [(f"job {job['job_name']}", host.removeprefix("tasks."), names["port"]) for host in names["names"]]
+            targets += [
+                (f"job {job['job_name']}", host.removeprefix("tasks."), names["port"]) for host in names["names"]
+            ]
     for manager in at(config, "alerting", "alertmanagers", default=[]):
         for static in manager.get("static_configs", []):
             targets += [("alertmanagers", *target.rpartition(":")[::2]) for target in static["targets"]]
@@ -1071,7 +1268,11 @@ def grafana_variables(who, environment, mounted, provisioning):
         text = re.sub(r"\$__file\{[^}]+\}|\$\$", "", re.sub(r"(?m)^\s*#.*$", "", text))
         wanted |= set(re.findall(r"\$\{?([A-Z][A-Z_]+)\}?", text)) | set(re.findall(r"\$__env\{([A-Z_]+)\}", text))
     found += [f"{who}: {name} is not set" for name in sorted(wanted - environment.keys())]
-    found += [f"{who}: nobody reads {name}" for name in sorted(environment) if name not in wanted and not name.startswith("GF_")]
+    found += [
+        f"{who}: nobody reads {name}"
+        for name in sorted(environment)
+        if name not in wanted and not name.startswith("GF_")
+    ]
     for file in sorted(files):
         if not any(file == path or file.startswith(path.rstrip("/") + "/") for path in mounted):
             found.append(f"{who}: {file} is not there")
@@ -1097,5 +1298,7 @@ def created_secrets(markdown):
                 value = match.group(1) or words[i + 1]
                 keys.add(value.partition("=")[0].rpartition("/")[2])
         if name:
-            found.setdefault(name, set()).update(keys | ({"tls.crt", "tls.key"} if "secret tls" in text and not keys else set()))
+            found.setdefault(name, set()).update(
+                keys | ({"tls.crt", "tls.key"} if "secret tls" in text and not keys else set())
+            )
     return found

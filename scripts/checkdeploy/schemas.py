@@ -1,5 +1,7 @@
-"""Validates Kubernetes objects with unknown fields forbidden: native kinds against the schemas that kubernetes-validate ships,
-operators' kinds against the Python models of their CRDs that cloudcoil publishes, and the rest against k8s/schemas."""
+"""Validates Kubernetes objects with unknown fields forbidden.
+
+Native kinds by the schemas that kubernetes-validate ships, operators' kinds by the Python models of their CRDs that
+cloudcoil publishes, and the rest by k8s/schemas."""
 
 import ast
 import functools
@@ -39,9 +41,16 @@ def definition(name):
 
 def top(kind, api_version, properties, required):
     """The schema of a whole object."""
-    properties = {"apiVersion": {"const": api_version}, "kind": {"const": kind}, "metadata": definition(META), **properties}
+    properties = {
+        "apiVersion": {"const": api_version},
+        "kind": {"const": kind},
+        "metadata": definition(META),
+        **properties,
+    }
     return {
-        "type": "object", "properties": properties, "required": ["apiVersion", "kind", "metadata", *required],
+        "type": "object",
+        "properties": properties,
+        "required": ["apiVersion", "kind", "metadata", *required],
         "additionalProperties": False,
     }
 
@@ -52,7 +61,14 @@ def top(kind, api_version, properties, required):
 class Models:
     """The classes of one module as JSON schemas."""
 
-    SCALARS = {"str": "string", "int": "integer", "bool": "boolean", "float": "number", "AwareDatetime": "string", "Base64Str": "string"}
+    SCALARS = {
+        "str": "string",
+        "int": "integer",
+        "bool": "boolean",
+        "float": "number",
+        "AwareDatetime": "string",
+        "Base64Str": "string",
+    }
 
     def __init__(self, text):
         # Parsed one by one when asked for: a whole module takes seconds.
@@ -72,7 +88,9 @@ class Models:
             fields = {field.target.id: field for field in node.body if isinstance(field, ast.AnnAssign)}
             if {"api_version", "kind"} <= fields.keys():
                 body = self.model(name)
-                properties = {k: v for k, v in body["properties"].items() if k not in ("apiVersion", "kind", "metadata")}
+                properties = {
+                    k: v for k, v in body["properties"].items() if k not in ("apiVersion", "kind", "metadata")
+                }
                 required = [k for k in body["required"] if k in properties]
                 return top(kind, api_version, properties, required) | {"$defs": self.definitions}
         return None
@@ -99,7 +117,11 @@ class Models:
 
     @staticmethod
     def options(node):
-        call = next((n for n in ast.walk(node) if isinstance(n, ast.Call) and n.func.id == "Field"), None) if node else None
+        call = (
+            next((n for n in ast.walk(node) if isinstance(n, ast.Call) and n.func.id == "Field"), None)
+            if node
+            else None
+        )
         return {k.arg: k.value.value for k in call.keywords if isinstance(k.value, ast.Constant)} if call else {}
 
     def type(self, node):
@@ -147,8 +169,11 @@ def of_fields(value):
     if isinstance(value, list):
         return {"type": "array", "items": of_fields(value[0])}
     scalars = {
-        "string": {"type": "string"}, "integer": {"type": "integer"}, "boolean": {"type": "boolean"},
-        "number|string": {"type": ["integer", "number", "string"]}, "any": {},
+        "string": {"type": "string"},
+        "integer": {"type": "integer"},
+        "boolean": {"type": "boolean"},
+        "number|string": {"type": ["integer", "number", "string"]},
+        "any": {},
         "strings": {"type": "object", "additionalProperties": {"type": "string"}},
     }
     if value in scalars:
@@ -164,7 +189,9 @@ def own_kinds(text):
     for document in yaml.safe_load_all(text):
         for kind, fields in document["kinds"].items():
             schema = of_fields(fields)
-            yield document["apiVersion"], kind, top(kind, document["apiVersion"], schema["properties"], schema["required"])
+            yield document["apiVersion"], kind, top(
+                kind, document["apiVersion"], schema["properties"], schema["required"]
+            )
 
 
 @functools.cache
@@ -194,11 +221,12 @@ def native_kind(version, api_version, kind):
 
 @functools.cache
 def validators(api_version, kind):
-    """By Kubernetes version: a native kind's schema differs, a custom kind's references into the native definitions do."""
+    """By Kubernetes version: native kinds differ, and so do the native parts of custom kinds."""
     custom = custom_kind(api_version, kind)
     schemas = {version: custom or native_kind(version, api_version, kind) for version in VERSIONS}
     return {
-        version: schema and jsonschema.Draft202012Validator(schema, registry=registry(version)) for version, schema in schemas.items()
+        version: schema and jsonschema.Draft202012Validator(schema, registry=registry(version))
+        for version, schema in schemas.items()
     }
 
 
@@ -210,7 +238,9 @@ def problems(item):
         by_version = validators(item.get("apiVersion", ""), item.get("kind", ""))
     for version, validator in by_version.items():
         if validator is None:
-            found.append(f"{name}: no schema of {item.get('apiVersion')} {item.get('kind')} in Kubernetes {version}, cloudcoil or k8s/schemas")
+            found.append(
+                f"{name}: no schema of {item.get('apiVersion')} {item.get('kind')} in Kubernetes {version}, cloudcoil or k8s/schemas"
+            )
             continue
         for error in validator.iter_errors(item):
             error = jsonschema.exceptions.best_match([error]) or error

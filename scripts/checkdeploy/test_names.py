@@ -124,7 +124,9 @@ SYSTEM = """
   spec: {cluster: {name: timescaledb}, type: ro, pgbouncer: {poolMode: session}}
 """
 
-KNOWN = names.read_environment(['try Self.url("AMQP_URL", e) ?? Self.value("DATABASE_URL", e)', 'environment["LOG_LEVEL"]'])
+KNOWN = names.read_environment(
+    ['try Self.url("AMQP_URL", e) ?? Self.value("DATABASE_URL", e)', 'environment["LOG_LEVEL"]']
+)
 
 
 def help_of(program, subcommands):
@@ -156,8 +158,16 @@ class Faults(unittest.TestCase):
 
     def test_nothing_is_wrong(self):
         for function in (
-            names.service_selectors, names.workload_references, names.monitors, names.budgets, names.network_policies, names.entrances,
-            names.secret_references, names.operator_references, names.file_paths, names.url_hosts,
+            names.service_selectors,
+            names.workload_references,
+            names.monitors,
+            names.budgets,
+            names.network_policies,
+            names.entrances,
+            names.secret_references,
+            names.operator_references,
+            names.file_paths,
+            names.url_hosts,
         ):
             self.assertEqual(function(self.objects), [], function.__name__)
         self.assertEqual(names.environment_names(self.objects, KNOWN), [])
@@ -211,7 +221,9 @@ class Faults(unittest.TestCase):
         self.finds("volume secret is mounted nowhere", names.workload_references)
 
     def test_spread(self):
-        self.item("Deployment", "registry")["spec"]["template"]["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"] = {"b": "c"}
+        self.item("Deployment", "registry")["spec"]["template"]["spec"]["topologySpreadConstraints"][0][
+            "labelSelector"
+        ]["matchLabels"] = {"b": "c"}
         self.finds("topologySpreadConstraint", names.workload_references)
 
     def test_monitor_without_service(self):
@@ -232,7 +244,9 @@ class Faults(unittest.TestCase):
 
     def test_monitor_of_the_broker(self):
         self.item("ServiceMonitor")["spec"] = {
-            "selector": {"matchLabels": {"app.kubernetes.io/name": "rabbitmq"}}, "endpoints": [{"port": "prometheus"}]}
+            "selector": {"matchLabels": {"app.kubernetes.io/name": "rabbitmq"}},
+            "endpoints": [{"port": "prometheus"}],
+        }
         self.assertEqual(names.monitors(self.objects), [])
 
     def test_budget_without_pods(self):
@@ -274,7 +288,10 @@ class Faults(unittest.TestCase):
     # Entrances.
 
     def test_ingress_service(self):
-        self.item("Ingress")["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"] = {"name": "grafana", "port": {"number": 80}}
+        self.item("Ingress")["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"] = {
+            "name": "grafana",
+            "port": {"number": 80},
+        }
         self.finds("no Service grafana", names.entrances)
 
     def test_ingress_port(self):
@@ -324,7 +341,11 @@ class Faults(unittest.TestCase):
         self.finds("no Secret all", names.secret_references)
 
     def test_file(self):
-        for path, words in (("/secret/p", ""), ("/secret/q", "Secret rabbitmq-default-user has no q"), ("/run/p", "nothing is mounted")):
+        for path, words in (
+            ("/secret/p", ""),
+            ("/secret/q", "Secret rabbitmq-default-user has no q"),
+            ("/run/p", "nothing is mounted"),
+        ):
             self.objects = objects()
             self.container()["env"].append({"name": "AMQP_URL_FILE", "value": path})
             if words:
@@ -396,31 +417,49 @@ class Images(unittest.TestCase):
     def test_same_thing_other_version(self):
         found = names.image_pins([("dev", "docker.io/library/rabbitmq:4.2")], [("rabbitmq", "rabbitmq:4.3")])
         self.assertEqual(found, ["dev: docker.io/library/rabbitmq:4.2, but compose.yaml's rabbitmq: rabbitmq:4.3"])
-        self.assertEqual(names.image_pins([("dev", "rabbitmq:4.3@sha256:0")], [("rabbitmq", "docker.io/library/rabbitmq:4.3")]), [])
+        self.assertEqual(
+            names.image_pins([("dev", "rabbitmq:4.3@sha256:0")], [("rabbitmq", "docker.io/library/rabbitmq:4.3")]), []
+        )
 
     def test_no_version(self):
         self.assertEqual(len(names.image_pins([("a", "x/y"), ("b", "host:5000/x/y:latest"), ("c", "x:1")], [])), 2)
 
 
 class Metrics(unittest.TestCase):
-    RULES = {"external": [{"seriesQuery": 'iot_unread{namespace!=""}', "metricsQuery": "sum(<<.Series>>{<<.LabelMatchers>>})"}]}
+    RULES = {
+        "external": [
+            {"seriesQuery": 'iot_unread{namespace!=""}', "metricsQuery": "sum(<<.Series>>{<<.LabelMatchers>>})"}
+        ]
+    }
 
     def test_chain(self):
         self.assertEqual(names.autoscaler_metrics(objects(), self.RULES, {"iot_unread"}, set()), [])
 
     def test_adapter_without_the_metric(self):
-        self.assertIn("serves no External metric iot_unread", str(names.autoscaler_metrics(objects(), {}, {"iot_unread"}, set())))
+        self.assertIn(
+            "serves no External metric iot_unread", str(names.autoscaler_metrics(objects(), {}, {"iot_unread"}, set()))
+        )
 
     def test_series_of_nobody(self):
-        self.assertIn("nobody exports iot_unread", str(names.autoscaler_metrics(objects(), self.RULES, {"iot_read"}, set())))
+        self.assertIn(
+            "nobody exports iot_unread", str(names.autoscaler_metrics(objects(), self.RULES, {"iot_read"}, set()))
+        )
 
     def test_metric_of_no_autoscaler(self):
-        rules = {"external": self.RULES["external"] + [{"seriesQuery": "up{}", "name": {"matches": "^up$", "as": "iot_up"}}]}
-        self.assertIn("no HPA uses the External metric iot_up", str(names.autoscaler_metrics(objects(), rules, {"iot_unread"}, set())))
+        rules = {
+            "external": self.RULES["external"] + [{"seriesQuery": "up{}", "name": {"matches": "^up$", "as": "iot_up"}}]
+        }
+        self.assertIn(
+            "no HPA uses the External metric iot_up",
+            str(names.autoscaler_metrics(objects(), rules, {"iot_unread"}, set())),
+        )
 
     def test_query_of_an_unknown_metric(self):
         rules = {"external": [self.RULES["external"][0] | {"metricsQuery": "rate(iot_frames_total[1m])"}]}
-        self.assertIn("no program exports iot_frames_total", str(names.autoscaler_metrics(objects(), rules, {"iot_unread"}, set())))
+        self.assertIn(
+            "no program exports iot_frames_total",
+            str(names.autoscaler_metrics(objects(), rules, {"iot_unread"}, set())),
+        )
 
     def test_histograms(self):
         known = names.exported_metrics(['metrics.histogram("iot_age_seconds")'])
@@ -464,7 +503,9 @@ class Flux(unittest.TestCase):
     def test_marks(self):
         mark = 'newTag: 0.1.0 # {"$imagepolicy": "flux-system:%s:tag"}'
         self.assertEqual(names.policy_marks({"k.yaml": mark % "i"}, self.objects()), [])
-        self.assertIn("no ImagePolicy flux-system:j:tag", str(names.policy_marks({"k.yaml": mark % "j"}, self.objects())))
+        self.assertIn(
+            "no ImagePolicy flux-system:j:tag", str(names.policy_marks({"k.yaml": mark % "j"}, self.objects()))
+        )
         self.assertIn("no file has", str(names.policy_marks({"k.yaml": ""}, self.objects())))
 
 
@@ -479,8 +520,12 @@ class Documents(unittest.TestCase):
 
         documents = {"docs/operations.md": "## A\n"}.get
         self.assertEqual(names.runbooks(rules("https://host/o/r/blob/main/docs/operations.md#a"), documents), [])
-        self.assertIn("no heading #b", str(names.runbooks(rules("https://host/o/r/blob/main/docs/operations.md#b"), documents)))
-        self.assertIn("no docs/alerts.md", str(names.runbooks(rules("https://host/o/r/blob/main/docs/alerts.md#a"), documents)))
+        self.assertIn(
+            "no heading #b", str(names.runbooks(rules("https://host/o/r/blob/main/docs/operations.md#b"), documents))
+        )
+        self.assertIn(
+            "no docs/alerts.md", str(names.runbooks(rules("https://host/o/r/blob/main/docs/alerts.md#a"), documents))
+        )
         self.assertIn("names no heading", str(names.runbooks(rules(""), documents)))
 
     def test_pipelines(self):
@@ -523,7 +568,9 @@ class Compose(unittest.TestCase):
 
     def files(self):
         here = {"broker/a.conf", "rules.yaml", "Dockerfile"}
-        return names.compose_files(self.compose, here.__contains__, {"amqp_url"}) + names.compose_secret_files(self.compose)
+        return names.compose_files(self.compose, here.__contains__, {"amqp_url"}) + names.compose_secret_files(
+            self.compose
+        )
 
     def programs(self):
         return names.compose_programs(self.compose, KNOWN, help_of) + names.compose_urls(self.compose, {})
@@ -550,31 +597,50 @@ class Compose(unittest.TestCase):
             (lambda r: r["environment"].update(LOGLEVEL="info"), "no program reads LOGLEVEL"),
             (lambda r: r["command"].append("--replica=x"), "no option --replica"),
             (lambda r: r.update(command=["sensor-registri"]), "runs none of the programs"),
-            (lambda r: r["environment"].update(AMQP_URL="amqp://u:p@rabbit:5672/"), "names rabbit, which is no service"),
+            (
+                lambda r: r["environment"].update(AMQP_URL="amqp://u:p@rabbit:5672/"),
+                "names rabbit, which is no service",
+            ),
             (lambda r: r["environment"].update(AMQP_URL="amqp://u:p@rabbitmq:5671/"), "where nothing listens"),
-            (lambda r: r.update(networks=["outer"], environment={"AMQP_URL": "amqp://u@rabbitmq:5672/"}), "shares no network"),
+            (
+                lambda r: r.update(networks=["outer"], environment={"AMQP_URL": "amqp://u@rabbitmq:5672/"}),
+                "shares no network",
+            ),
         ):
             self.setUp()
             change(self.registry)
             self.assertIn(words, str(self.programs()))
-        self.assertIn("scripts/secrets names broker", str(names.compose_urls(self.compose, {"scripts/secrets": "amqp://u:$p@broker:5672/"})))
+        self.assertIn(
+            "scripts/secrets names broker",
+            str(names.compose_urls(self.compose, {"scripts/secrets": "amqp://u:$p@broker:5672/"})),
+        )
 
     def test_targets(self):
         def found(job, rules="/etc/rules.yaml"):
-            return str(names.prometheus_targets({"scrape_configs": [{"job_name": "j", **job}], "rule_files": [rules]}, self.compose))
+            return str(
+                names.prometheus_targets(
+                    {"scrape_configs": [{"job_name": "j", **job}], "rule_files": [rules]}, self.compose
+                )
+            )
 
         self.assertEqual(found({"static_configs": [{"targets": ["sensor-registry:8080"]}]}), "[]")
         self.assertIn("registry is no service", found({"dns_sd_configs": [{"names": ["registry"], "port": 8080}]}))
-        self.assertIn("does not listen on 9090", found({"dns_sd_configs": [{"names": ["sensor-registry"], "port": 9090}]}))
+        self.assertIn(
+            "does not listen on 9090", found({"dns_sd_configs": [{"names": ["sensor-registry"], "port": 9090}]})
+        )
         self.assertIn("/etc/alerts.yaml is not mounted", found({}, "/etc/alerts.yaml"))
 
     def test_ports(self):
         text = "http://localhost:15672 and 127.0.0.1:3000"
-        self.assertEqual(names.published_ports("d.md", text, self.compose), ["d.md: nothing is published at localhost:3000"])
+        self.assertEqual(
+            names.published_ports("d.md", text, self.compose), ["d.md: nothing is published at localhost:3000"]
+        )
 
     def test_grafana(self):
         files = ["url: $PROMETHEUS_URL\npassword: $__file{/run/secrets/p}\n# $NOT_THIS\n"]
-        self.assertEqual(names.grafana_variables("g", {"PROMETHEUS_URL": "x", "GF_A": "b"}, ["/run/secrets"], files), [])
+        self.assertEqual(
+            names.grafana_variables("g", {"PROMETHEUS_URL": "x", "GF_A": "b"}, ["/run/secrets"], files), []
+        )
         found = str(names.grafana_variables("g", {"PROMETHEUS_URI": "x"}, [], files))
         for words in ("PROMETHEUS_URL is not set", "nobody reads PROMETHEUS_URI", "/run/secrets/p is not there"):
             self.assertIn(words, found)

@@ -13,13 +13,33 @@ class Objects(unittest.TestCase):
     RIGHT = (
         item("v1", "Service", {"ports": [{"port": 1}]}),
         item("cert-manager.io/v1", "Certificate", {"secretName": "x", "issuerRef": {"name": "x"}}),
-        item("helm.toolkit.fluxcd.io/v2", "HelmRelease", {"interval": "1h", "chartRef": {"kind": "OCIRepository", "name": "x"}, "values": {"a": 1}}),
-        item("image.toolkit.fluxcd.io/v1", "ImagePolicy", {"imageRepositoryRef": {"name": "x"}, "policy": {"semver": {"range": "0.x"}}}),
-        item("keda.sh/v1alpha1", "ScaledObject", {"scaleTargetRef": {"name": "x"}, "triggers": [{"type": "prometheus", "metadata": {"query": "x"}}]}),
+        item(
+            "helm.toolkit.fluxcd.io/v2",
+            "HelmRelease",
+            {"interval": "1h", "chartRef": {"kind": "OCIRepository", "name": "x"}, "values": {"a": 1}},
+        ),
+        item(
+            "image.toolkit.fluxcd.io/v1",
+            "ImagePolicy",
+            {"imageRepositoryRef": {"name": "x"}, "policy": {"semver": {"range": "0.x"}}},
+        ),
+        item(
+            "keda.sh/v1alpha1",
+            "ScaledObject",
+            {"scaleTargetRef": {"name": "x"}, "triggers": [{"type": "prometheus", "metadata": {"query": "x"}}]},
+        ),
         item("monitoring.coreos.com/v1", "ServiceMonitor", {"selector": {}, "endpoints": [{"port": "http"}]}),
-        item("postgresql.cnpg.io/v1", "Cluster", {"instances": 1, "storage": {"size": "1Gi"}, "resources": {"limits": {"memory": "1Gi"}}}),
+        item(
+            "postgresql.cnpg.io/v1",
+            "Cluster",
+            {"instances": 1, "storage": {"size": "1Gi"}, "resources": {"limits": {"memory": "1Gi"}}},
+        ),
         item("rabbitmq.com/v1beta1", "RabbitmqCluster", {"replicas": 3, "persistence": {"storage": "1Gi"}}),
-        item("traefik.io/v1alpha1", "IngressRouteTCP", {"routes": [{"match": "x", "services": [{"name": "x", "port": 1}]}]}),
+        item(
+            "traefik.io/v1alpha1",
+            "IngressRouteTCP",
+            {"routes": [{"match": "x", "services": [{"name": "x", "port": 1}]}]},
+        ),
         item("helm.cattle.io/v1", "HelmChartConfig", {"valuesContent": "x"}),
     )
 
@@ -29,8 +49,15 @@ class Objects(unittest.TestCase):
 
     def test_unknown_field(self):
         for right in self.RIGHT:
-            for wrong in (right | {"spek": {}}, right | {"spec": right["spec"] | {"bogus": 1}}, right | {"metadata": {"name": "x", "bogus": 1}}):
-                self.assertTrue(any("was unexpected" in problem for problem in schemas.problems(wrong)), (wrong, schemas.problems(wrong)))
+            for wrong in (
+                right | {"spek": {}},
+                right | {"spec": right["spec"] | {"bogus": 1}},
+                right | {"metadata": {"name": "x", "bogus": 1}},
+            ):
+                self.assertTrue(
+                    any("was unexpected" in problem for problem in schemas.problems(wrong)),
+                    (wrong, schemas.problems(wrong)),
+                )
 
     def test_unknown_field_deep_inside(self):
         for wrong in (
@@ -46,7 +73,11 @@ class Objects(unittest.TestCase):
             item("helm.toolkit.fluxcd.io/v2", "HelmRelease", {"interval": 60}),
             item("postgresql.cnpg.io/v1", "Cluster", {"instances": "1"}),
             item("postgresql.cnpg.io/v1", "Cluster", {}),
-            item("postgresql.cnpg.io/v1", "ScheduledBackup", {"schedule": "x", "cluster": {"name": "x"}, "method": "barman"}),
+            item(
+                "postgresql.cnpg.io/v1",
+                "ScheduledBackup",
+                {"schedule": "x", "cluster": {"name": "x"}, "method": "barman"},
+            ),
         ):
             self.assertNotEqual(schemas.problems(wrong), [], wrong)
 
