@@ -44,6 +44,9 @@ test-compose: build ## Run compose.yaml with podman, on stand-ins of the base im
 
 check-deploy: build ## Render and check Dockerfile, compose.yaml, k8s, flux, monitoring and workflows
 	@scripts/check-deploy
+	@BUILD=debug scripts/check-monitoring
+	@scripts/scale-story --self-test
+	@Benchmarks/capacity.py --check docs/scaling.md
 
 scale-story: release ## Play the autoscaler under a changing load, and check that nothing is lost
 	@exec scripts/scale-story $(STORY)
