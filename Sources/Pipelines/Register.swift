@@ -15,7 +15,7 @@ public enum Register {
 
     /// The parts of sensor-registry.
     /// - Parameters:
-    ///   - partitions: how many streams, when the database has none yet; otherwise it must agree with it.
+    ///   - partitions: how many streams, when the database does not say yet; otherwise it must agree with it.
     ///   - guardInterval: how often the broker's disk is looked at, and every third time the streams.
     ///   - policies: how long what is kept, as the configuration says.
     public static func parts(
@@ -25,7 +25,7 @@ public enum Register {
         [
             Part {
                 let store = context.openStore("registry")
-                guard try await prepare(context, store, partitions) else { return }
+                guard try await prepare(context, store, partitions, default: partitionsDefault) else { return }
                 try await Schema.declareTopology(context, store)
                 for reason in [RejectionReason.unroutable, .deadLetter] {
                     context.metrics.noteQuarantined(reason, count: 0)
@@ -54,12 +54,12 @@ public enum Register {
     }
 
     /// The one part of sensor-registry that only applies the schema.
-    /// - Parameter partitions: how many streams, when the database has none yet; otherwise it must agree with it.
+    /// - Parameter partitions: as of `parts`; nil leaves the number to the service if the database does not say it yet.
     public static func migration(_ context: ServiceContext, partitions: Int?) -> [Part] {
         [
             Part {
                 let store = context.openStore("migration")
-                let isDone = try await prepare(context, store, partitions)
+                let isDone = try await prepare(context, store, partitions, default: nil)
                 await store.close()
                 guard isDone else { throw Interrupted() }
                 context.logger.info("the schema is up to date")
@@ -90,7 +90,7 @@ public enum Register {
     /// Brings the schema up to date and fixes the number of partitions.
     /// - Returns: whether that is done; false if the task was cancelled before.
     private static func prepare(
-        _ context: ServiceContext, _ store: StoreConnection, _ partitions: Int?
+        _ context: ServiceContext, _ store: StoreConnection, _ partitions: Int?, default fallback: Int?
     ) async throws -> Bool {
         let done: Void? = try await context.retrying(
             "preparing the database", part: "database",
@@ -99,7 +99,7 @@ public enum Register {
             let applied = try await Migrations.apply(to: store)
             if !applied.isEmpty { context.logger.info("schema: applied \(applied)") }
             let known = try await store.partitionCount()
-            let wanted = partitions ?? known ?? partitionsDefault
+            guard let wanted = partitions ?? known ?? fallback else { return }
             let fixed = try await store.fixPartitions((0..<wanted).map(Routing.stream))
             guard fixed == wanted else {
                 throw OtherPartitions(

@@ -32,6 +32,11 @@ extension EndToEnd {
                 try await eventually("it waits for the database") { waiting.errors.contains("trying again") }
                 #expect(try await waiting.stop().status == 1, "ended without having done it")
 
+                let bare = try await system.run(
+                    "sensor-registry", ["--migrate-only", "--http-port", "0"], changing: nowhere)
+                #expect(bare.status == 0)
+                #expect(
+                    try await system.number("SELECT count(*) FROM ingest_partition") == 0, "the service says how many")
                 for _ in 1...2 {
                     #expect(try await system.run("sensor-registry", arguments, changing: nowhere).status == 0)
                 }
