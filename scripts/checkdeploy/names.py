@@ -967,6 +967,8 @@ def flux_references(objects, exists):
             if field in spec and (kind, spec[field]["name"]) not in made:
                 found.append(f"{label(item)}: no {kind} {spec[field]['name']}")
         for source in spec.get("valuesFrom", []):
+            if source["name"] == item["metadata"]["name"]:
+                found.append(f"{label(item)}: {source['kind']} {source['name']} has the release's name, as what its chart makes")
             if (source["kind"], source["name"]) not in made:
                 found.append(f"{label(item)}: no {source['kind']} {source['name']}")
             else:

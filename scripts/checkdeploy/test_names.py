@@ -493,6 +493,7 @@ class Flux(unittest.TestCase):
             (1, lambda spec: spec["sourceRef"].update(name="other"), "no GitRepository other"),
             (3, lambda spec: spec["chart"]["spec"]["sourceRef"].update(name="other"), "no HelmRepository other"),
             (3, lambda spec: spec["valuesFrom"][0].update(valuesKey="w.yaml"), "has no w.yaml"),
+            (3, lambda spec: spec["valuesFrom"][0].update(name="r"), "has the release's name"),
             (6, lambda spec: spec["imageRepositoryRef"].update(name="j"), "no ImageRepository j"),
         ):
             changed = self.objects()
