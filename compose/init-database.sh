@@ -3,6 +3,8 @@
 # Passwords are read from the secrets by psql itself: no command line ever holds one.
 set -euo pipefail
 psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 --username=postgres --dbname=iot <<'SQL'
+-- Else pg_stat_statements, which Grafana reads, would hold CREATE ROLE with the passwords.
+SET pg_stat_statements.track = 'none';
 \set iot `cat /run/secrets/database_password`
 \set grafana `cat /run/secrets/grafana_database_password`
 CREATE EXTENSION IF NOT EXISTS timescaledb;

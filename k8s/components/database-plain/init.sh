@@ -3,6 +3,8 @@
 # Grafana's role, which can only read.
 set -euo pipefail
 PGHOST="" psql -X -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d template1 <<'SQL'
+-- Else pg_stat_statements, which Grafana reads, would hold CREATE ROLE with the passwords.
+SET pg_stat_statements.track = 'none';
 \getenv iot_password IOT_PASSWORD
 \getenv grafana_password GRAFANA_PASSWORD
 CREATE EXTENSION IF NOT EXISTS timescaledb;
