@@ -165,7 +165,7 @@ struct GuardStreams {
     // MARK: what is not stored yet
 
     private mutating func watchBacklogs() async throws {
-        let broker = try await BrokerConnection.open(context.settings.broker, name: "\(context.logger.label) guard")
+        let broker = try await context.connectBroker("guard")
         do {
             for stream in try await measurementStreams() { try await watch(stream, broker) }
         } catch {

@@ -22,7 +22,7 @@ public struct ServiceContext: Sendable {
     /// Opens a connection to the broker; the parts of the service are told whether that works.
     public func openBroker(_ purpose: String) async throws -> BrokerConnection {
         do {
-            let connection = try await BrokerConnection.open(settings.broker, name: "\(logger.label) \(purpose)")
+            let connection = try await connectBroker(purpose)
             readiness.ready("broker")
             return connection
         } catch {
@@ -30,6 +30,18 @@ public struct ServiceContext: Sendable {
             throw error
         }
     }
+
+    /// Opens a connection to the broker. A lookup of its name can't be called back, and may take long while the broker
+    /// is away: whoever is cancelled doesn't wait for it.
+    /// - Throws: `BrokerError`, `TimedOut`, `CancellationError`.
+    func connectBroker(_ purpose: String) async throws -> BrokerConnection {
+        try await within(Self.connectMax) { [settings, logger] in
+            try await BrokerConnection.open(settings.broker, name: "\(logger.label) \(purpose)")
+        }
+    }
+
+    /// How long connecting to the broker may take, its name's lookup included.
+    private static let connectMax: Duration = .seconds(60)
 
     /// A connection to the database, which connects when it is first used.
     public func openStore(_ purpose: String) -> StoreConnection {
