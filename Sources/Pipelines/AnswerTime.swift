@@ -54,7 +54,7 @@ actor AnswerTime {
 
     private func connection() async throws -> BrokerConnection {
         if let broker { return broker }
-        let opened = try await context.openBroker("time")
+        let opened = try await context.connectBroker("time")
         broker = opened
         return opened
     }

@@ -208,7 +208,7 @@ actor AlarmPublisher {
 
     private func connection() async throws -> BrokerConnection {
         if let broker { return broker }
-        let opened = try await context.openBroker("alarms")
+        let opened = try await context.connectBroker("alarms")
         broker = opened
         return opened
     }

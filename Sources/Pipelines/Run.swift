@@ -19,19 +19,20 @@ public struct ServiceContext: Sendable {
     /// What `/metrics` answers.
     public var metrics: Metrics
 
-    /// Opens a connection to the broker; the parts of the service are told whether that works.
-    public func openBroker(_ purpose: String) async throws -> BrokerConnection {
+    /// Opens a connection to the broker, and says of a part of the service whether that works.
+    /// - Parameter part: one that works on and on by this connection; by default what is ready while any of them is.
+    public func openBroker(_ purpose: String, part: String = "broker") async throws -> BrokerConnection {
         do {
             let connection = try await connectBroker(purpose)
-            readiness.ready("broker")
+            readiness.ready(part)
             return connection
         } catch {
-            readiness.notReady("broker", "\(error)")
+            readiness.notReady(part, "\(error)")
             throw error
         }
     }
 
-    /// Opens a connection to the broker. A lookup of its name can't be called back, and may take long while the broker
+    /// Opens a connection to the broker that is only now and then needed: readiness does not hang on it. A lookup of its name can't be called back, and may take long while the broker
     /// is away: whoever is cancelled doesn't wait for it.
     /// - Throws: `BrokerError`, `TimedOut`, `CancellationError`.
     func connectBroker(_ purpose: String) async throws -> BrokerConnection {

@@ -23,7 +23,7 @@ struct SendCommands {
     func run() async throws {
         while !Task.isCancelled {
             _ = try await context.retrying("sending commands", part: "commands") {
-                let broker = try await context.openBroker("commands")
+                let broker = try await context.openBroker("commands", part: "commands")
                 do { try await send(over: broker) } catch {
                     // A broker that takes no publishes does not read a good-bye either.
                     if !(error is Control.NotConfirmed) { await broker.close() }

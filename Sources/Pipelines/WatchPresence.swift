@@ -24,7 +24,7 @@ struct WatchPresence {
             _ = try await context.retrying("watching presence", part: "presence") {
                 // Whoever was away has heard nothing meanwhile.
                 listening = .now
-                let broker = try await context.openBroker("presence")
+                let broker = try await context.openBroker("presence", part: "presence")
                 do {
                     while !Task.isCancelled {
                         if try await !takesPublishes(broker) { listening = .now }

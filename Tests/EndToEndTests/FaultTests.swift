@@ -18,12 +18,17 @@ extension EndToEnd {
         /// lessons §1.13: the simulator keeps what it can't send, and sends it later.
         @Test(arguments: [["--kill"], []])
         func theBrokerIsRestarted(_ how: [String]) async throws {
-            try await inMidStream(seconds: 14, transports: ["mqtt", "amqp"]) { _ in
+            try await inMidStream(seconds: 14, transports: ["mqtt", "amqp"]) { services in
                 if how.isEmpty {
                     try await TestServers.control("restart", "broker")
                 } else {
                     try await TestServers.control("restart", "broker", how[0])
                 }
+                // A part that lost its connection and has one again says so.
+                let registry = try services["sensor-registry"]
+                try await eventually("it has noticed") { registry.errors.contains("watching presence:") }
+                try await registry.ready()
+                try await services["i1"].ready()
             }
         }
 
