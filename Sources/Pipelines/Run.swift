@@ -32,8 +32,10 @@ public struct ServiceContext: Sendable {
         }
     }
 
-    /// Opens a connection to the broker that is only now and then needed: readiness does not hang on it. A lookup of its name can't be called back, and may take long while the broker
-    /// is away: whoever is cancelled doesn't wait for it.
+    /// Opens a connection to the broker that is needed only now and then: readiness does not hang on it.
+    ///
+    /// A lookup of the broker's name can't be called back, and may take long while the broker is away: whoever is
+    /// cancelled doesn't wait for it.
     /// - Throws: `BrokerError`, `TimedOut`, `CancellationError`.
     func connectBroker(_ purpose: String) async throws -> BrokerConnection {
         try await within(Self.connectMax) { [settings, logger] in

@@ -319,24 +319,23 @@ def _():
 # Schemas.
 
 
-@check("schemas: overlays")
-def _():
+def invalid(folders):
     return [
         f"{folder}: {problem}"
-        for folder in overlays()
+        for folder in folders
         for item in objects(folder)
         for problem in schemas.problems(item)
     ]
+
+
+@check("schemas: overlays")
+def _():
+    return invalid(overlays())
 
 
 @check("schemas: Flux")
 def _():
-    return [
-        f"{folder}: {problem}"
-        for folder in flux_folders()
-        for item in objects(folder)
-        for problem in schemas.problems(item)
-    ]
+    return invalid(flux_folders())
 
 
 @check("schemas: objects in documents")
