@@ -108,6 +108,7 @@ private struct Replica {
             do { try await worker.run() } catch {
                 if !(error is CancellationError) { context.logger.error("\(lease.stream): \(error)") }
             }
+            worker.forgetReadiness()
             context.metrics.forget("iot_ingest_lag_seconds", labels: IngestMetrics.labels(lease.stream))
             // Under our epoch or not at all: what somebody else holds meanwhile stays theirs.
             try? await context.openStore("lease").giveBack(lease)

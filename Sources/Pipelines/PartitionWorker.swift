@@ -52,10 +52,11 @@ struct PartitionWorker {
         while !Task.isCancelled {
             var worker = self
             _ = try await context.retrying(
-                lease.stream, part: "broker", while: { !($0 is IngestConflict) }
+                lease.stream, part: brokerPart, while: { !($0 is IngestConflict) }
             ) {
                 try await worker.endOtherWriters()
-                let broker = try await worker.context.openBroker(worker.lease.stream)
+                let broker = try await worker.context.openBroker(
+                    worker.lease.stream, part: worker.brokerPart)
                 do { try await worker.read(from: broker) } catch {
                     await broker.close()
                     throw error
@@ -64,8 +65,16 @@ struct PartitionWorker {
             }
             self = worker
         }
-        context.readiness.ready("database \(lease.stream)")
         await store.close()
+    }
+
+    /// The parts of the service that readiness names while this partition is held.
+    private var brokerPart: String { "broker \(lease.stream)" }
+    private var databasePart: String { "database \(lease.stream)" }
+
+    /// Takes back what was said of a partition that this replica no longer holds: it is somebody else's care.
+    func forgetReadiness() {
+        for part in [brokerPart, databasePart] { context.readiness.ready(part) }
     }
 
     private mutating func read(from broker: BrokerConnection) async throws {
@@ -205,7 +214,7 @@ struct PartitionWorker {
         var mayHaveCommitted = false
         var slowTries = 0
         let done: Void? = try await context.retrying(
-            "storing \(lease.stream)", part: "database \(lease.stream)",
+            "storing \(lease.stream)", part: databasePart,
             while: { error in
                 if case IngestConflict.ledgerChanged = error { return true }
                 guard let error = error as? StoreError else {

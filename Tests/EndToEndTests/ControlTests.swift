@@ -62,7 +62,7 @@ extension EndToEnd {
                 }
                 // Their whole life is in `command`, and the sensors said so in their logs.
                 do {
-                    try await eventually("the audit is complete", within: .seconds(20)) {
+                    try await eventually("the audit is complete") {
                         try await system.number(
                             """
                             SELECT count(*) FROM command WHERE state = 'succeeded' AND delivered_at IS NOT NULL

@@ -24,7 +24,7 @@ extension EndToEnd {
                     print("---- simulator\n\(simulator.errors.suffix(2000))")
                     throw error
                 }
-                let report = try SimulatorReport(try await simulator.stop(within: .seconds(30)))
+                let report = try SimulatorReport(try await simulator.stop())
                 try await system.expectExactlyOnce([report])
             }
         }
@@ -160,7 +160,7 @@ extension EndToEnd {
                     try await system.number("SELECT count(*) FROM sensor WHERE state = 'asleep'") >= 2
                 }
                 sleep.signal(SIGINT)
-                let result = try await sleep.end(within: .seconds(20))
+                let result = try await sleep.end()
                 #expect(result.status == 1)
                 #expect(result.errors.contains("iotctl: interrupted: "), "\(result.errors)")
                 #expect(result.errors.contains(" not asked"))

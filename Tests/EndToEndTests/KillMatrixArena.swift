@@ -159,7 +159,7 @@ struct Arena {
                 "--kind", "vibration:200x\(Self.sensors)", "--for", "200s", "--transport", transport,
                 "--serial-prefix", prefix,
             ], log: prefix)
-        try await eventually("\(prefix) flows", within: .seconds(30)) {
+        try await eventually("\(prefix) flows") {
             try simulator.expectRunning()
             return try await system.number(
                 "SELECT count(*) FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1 AND frames > 2",
@@ -177,7 +177,7 @@ struct Arena {
             report.confirmedFrames == report.frames && report.droppedFrames == 0,
             "\(prefix): \(report.confirmedFrames) of \(report.frames) frames were confirmed")
         do {
-            try await eventually("\(report.frames) frames of \(prefix) stored", within: .seconds(30)) {
+            try await eventually("\(report.frames) frames of \(prefix) stored") {
                 try await frames(prefix) >= report.frames
             }
         } catch { throw TestServers.Trouble("\(error)\n\(try await whereabouts(prefix))") }

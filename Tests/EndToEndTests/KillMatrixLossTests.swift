@@ -101,7 +101,7 @@ extension EndToEnd.KillMatrix {
             try await arena.publish("old", Self.sensors, 20..<120, samples: 2500)
             try await arena.start("i1")
             try await arena.publish("old", Self.sensors, 120..<130, samples: 2500)
-            try await eventually("the newest frame of every sensor", within: .seconds(30)) {
+            try await eventually("the newest frame of every sensor") {
                 try await arena.system.number("SELECT count(*) FROM sensor_boot WHERE next_sequence = 130")
                     == Self.sensors
             }
@@ -225,7 +225,7 @@ extension Arena {
 
     /// Waits until the services have made all streams anew: a frame that comes before goes to `unrouted`.
     func waitForStreams() async throws {
-        try await eventually("the streams are there again", within: .seconds(30)) {
+        try await eventually("the streams are there again") {
             for number in 0..<4 where try await bindings(number) == "[]" { return false }
             return true
         }

@@ -106,7 +106,7 @@ extension EndToEnd {
 
         /// What stood still while somebody else took over must not become true when it goes on.
         private func expectRefusal(_ proxy: DatabaseProxy, _ point: DatabaseProxy.Point) async throws {
-            try await eventually("the end of the batch that stood still", within: .seconds(20)) {
+            try await eventually("the end of the batch that stood still") {
                 proxy.outcome != nil
             }
             let outcome = try #require(proxy.outcome)

@@ -149,7 +149,7 @@ extension EndToEnd {
                         "SELECT count(*) FROM sensor WHERE presence = 'online' AND connection > 1") == 1000
                 }
                 _ = try await second.stop(within: .seconds(60))
-                try await eventually("all said good-bye", within: .seconds(60)) {
+                try await eventually("all said good-bye") {
                     try await system.number("SELECT count(*) FROM sensor WHERE state = 'stopped'") == 1000
                 }
             }

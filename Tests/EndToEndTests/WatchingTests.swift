@@ -104,7 +104,7 @@ extension EndToEnd {
                     try objects(follow.output).count >= all
                 }
                 follow.signal(SIGINT)
-                let result = try await follow.end(within: .seconds(30))
+                let result = try await follow.end()
                 #expect(result.status == 0, "\(result.errors)")
                 #expect(try objects(result.output).count == Int(all), "\(result.output)")
             }

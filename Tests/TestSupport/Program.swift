@@ -82,7 +82,7 @@ public final class Program: Sendable {
     /// Runs `path` to its end.
     public static func run(
         _ path: String, _ arguments: [String], environment: [String: String]? = nil, input: String? = nil,
-        deadline: Duration = .seconds(60)
+        deadline: Duration = .seconds(120)
     ) async throws -> Result {
         let log = FileManager.default.temporaryDirectory.appending(path: "run-\(UUID().uuidString)")
         let program = try Program(path, arguments, environment: environment, input: input, log: log)
@@ -106,7 +106,7 @@ public final class Program: Sendable {
     public func signal(_ number: Int32) { kill(pid, number) }
 
     /// Waits for its end; kills it when `deadline` has passed.
-    public func end(within deadline: Duration = .seconds(30)) async throws -> Result {
+    public func end(within deadline: Duration = .seconds(90)) async throws -> Result {
         do {
             try await eventually("the end of process \(pid)", within: deadline) { !isRunning }
         } catch {
@@ -121,7 +121,7 @@ public final class Program: Sendable {
 
     /// SIGTERM, and waits for the end.
     @discardableResult
-    public func stop(within deadline: Duration = .seconds(15)) async throws -> Result {
+    public func stop(within deadline: Duration = .seconds(60)) async throws -> Result {
         signal(SIGTERM)
         return try await end(within: deadline)
     }
@@ -129,7 +129,7 @@ public final class Program: Sendable {
     /// Where it serves health and metrics, as its log says.
     public func http() async throws -> String {
         var address: String?
-        try await eventually("the HTTP port of process \(pid)", within: .seconds(20)) {
+        try await eventually("the HTTP port of process \(pid)") {
             let text = errors
             guard let found = text.range(of: #""http_port":""#) else {
                 try expectRunning()
@@ -143,7 +143,7 @@ public final class Program: Sendable {
     }
 
     /// Waits until /readyz answers 200.
-    public func ready(within deadline: Duration = .seconds(60)) async throws {
+    public func ready(within deadline: Duration = .seconds(120)) async throws {
         let address = try await http()
         var last = ""
         do {

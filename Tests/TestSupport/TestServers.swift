@@ -188,7 +188,7 @@ public struct TestSystem: Sendable {
     /// Runs one of the five programs, or another one, to its end.
     public func run(
         _ program: String, _ arguments: [String] = [], changing: [String: String] = [:], input: String? = nil,
-        deadline: Duration = .seconds(60)
+        deadline: Duration = .seconds(120)
     ) async throws -> Program.Result {
         let path = program.hasPrefix("/") ? program : Program.built(program).path
         return try await Program.run(
@@ -200,7 +200,7 @@ public struct TestSystem: Sendable {
 /// Waits until `condition` holds, asking again every 50 ms.
 /// - Throws: `Program.Ended` at once if the condition says so; `Trouble` naming `what` when `deadline` has passed; whatever the condition threw last counts as "not yet".
 public func eventually(
-    _ what: String, within deadline: Duration = .seconds(60), _ condition: () async throws -> Bool
+    _ what: String, within deadline: Duration = .seconds(120), _ condition: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + deadline
     var last = ""
