@@ -58,8 +58,10 @@ def compose():
 
 def tracked(*patterns):
     """Files of the repository, new ones too."""
+    # In a container of a CI the checkout belongs to somebody else.
     output = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", *patterns],
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate"]
+        + ["--", *patterns],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -151,12 +153,15 @@ def hand_made(folder):
 
 @functools.cache
 def system(folder):
-    """An overlay with the Secrets that are there before it, and the cluster-wide objects that Flux brings."""
+    """An overlay with the Secrets that are there before it, the logins that come after it, and the cluster-wide objects
+    that Flux brings."""
     rendered = objects(folder)
     there = names.stores(rendered)
     more = [
         item for item in hand_made(folder) if ("Secret", names.namespace(item), item["metadata"]["name"]) not in there
     ]
+    if names.of_kind(rendered, "RabbitmqCluster"):
+        more += objects("k8s/sensor-logins")
     try:
         more += [
             item
