@@ -13,10 +13,11 @@ extension EndToEnd {
         /// Frames a second of those that send 1 MiB at a time: from each every two seconds.
         private static let largeFramesPerSecond: Int64 = 2
         private static let largeSensors: Int64 = 4
-        /// The backlog has to be stored, with all that comes meanwhile. How fast is a matter for a benchmark: alone on two
-        /// cores it takes 10 to 20 s, beside two other runs of the tests more than 90 s.
-        private static let drainMax: Duration = .seconds(150)
-        private static let memoryMax = 100_000_000
+        /// How long the load goes on: through the outage and some 20 s of what comes after.
+        private static let loadSeconds = 90
+        /// An ingester has 100 MB with any backlog (design §8), 34 of them pages of the program and its libraries; a debug build,
+        /// as here, takes more for its data.
+        private static let memoryMax = 75_000_000
         /// Alone on two cores the slowest answer takes 0.4 s; one that waited for the database would take the outage.
         private static let answerMax: Duration = .seconds(20)
 
@@ -51,26 +52,31 @@ extension EndToEnd {
                 }
             }
             let back = ContinuousClock.now
-            let systems = [many.system, large.system]
-            async let manyTook = drained(systems[0], before[0], Self.framesPerSecond, since: begin)
-            async let largeTook = drained(systems[1], before[1], Self.largeFramesPerSecond, since: begin)
-            let took = [back.duration(to: try await manyTook), back.duration(to: try await largeTook)]
+            // The load goes on beside the backlog for a while, then ends: how fast the backlog shrinks is a benchmark's matter.
+            try await eventually("both backlogs shrink") {
+                for (arena, stored) in zip([many, large], before) where try await arena.committed(nil) <= stored {
+                    return false
+                }
+                return true
+            }
+            // By itself: a signal would give it 5 s for what the broker has not taken.
+            _ = try await simulator.end()
+            for (arena, before) in zip([many, large], connections) {
+                let kept = try await Self.connections(arena) == before
+                #expect(kept, "other connections to the broker: \(arena.logs)")
+            }
+            try await many.expectOnce("many", simulator)
+            try await expectLargeOnce(large, publisher)
             healths.cancel()
             let slowest = try await healths.value
             let peaks = try watches.map { try $0.peakMemory() }
             print(
                 """
-                back pressure: \(begin.duration(to: back).inSeconds) without a database, drained after \
-                \(took.map(\.inSeconds)), peak memory \(peaks), slowest answer \(slowest)
+                back pressure: \(begin.duration(to: back).inSeconds) without a database, all stored after \
+                \(back.duration(to: .now).inSeconds), peak memory \(peaks), slowest answer \(slowest)
                 """)
-            for (index, arena) in [many, large].enumerated() {
-                #expect(peaks[index] <= Self.memoryMax)
-                #expect(slowest[index] <= Self.answerMax)
-                let kept = try await Self.connections(arena) == connections[index]
-                #expect(kept, "other connections to the broker: \(arena.logs)")
-            }
-            try await many.expectOnce("many", simulator)
-            try await expectLargeOnce(large, publisher)
+            #expect(peaks.allSatisfy { $0 <= Self.memoryMax })
+            #expect(slowest.allSatisfy { $0 <= Self.answerMax })
         }
 
         // MARK: load
@@ -79,7 +85,8 @@ extension EndToEnd {
             try arena.system.start(
                 "sensor-simulator",
                 [
-                    "--kind", "vibration:5000x\(Self.framesPerSecond / 10)", "--for", "300s", "--transport", "amqp",
+                    "--kind", "vibration:5000x\(Self.framesPerSecond / 10)", "--for", "\(Self.loadSeconds)s",
+                    "--transport", "amqp",
                     "--serial-prefix", "many",
                 ], log: "many")
         }
@@ -131,20 +138,6 @@ extension EndToEnd {
             }
             try await TestServers.control("start", "database")
             silence.release()
-        }
-
-        /// Waits until all is stored that came since there were `before` frames.
-        /// - Returns: when.
-        private func drained(
-            _ system: TestSystem, _ before: Int64, _ perSecond: Int64, since begin: ContinuousClock.Instant
-        ) async throws -> ContinuousClock.Instant {
-            try await eventually("the backlog is stored", within: Self.drainMax) {
-                let came = Double(perSecond) * (begin.duration(to: .now) / .seconds(1))
-                // The last two seconds are on their way.
-                let stored = try await system.number("SELECT sum(committed_offset + 1) FROM ingest_partition") - before
-                return stored >= Int64(came) - 2 * perSecond
-            }
-            return .now
         }
 
         private struct Connection: Decodable {

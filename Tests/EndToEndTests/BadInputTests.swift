@@ -131,7 +131,9 @@ extension EndToEnd {
                 let samples: Int64 = 100 * 64 * 60
                 #expect(try await system.number("SELECT sum(n) FROM measurement") == samples)
                 #expect(try await system.number("SELECT count(*) FROM measurement") == samples, "a sample a minute")
-                #expect(try peakMemory(of: try services["i1"].pid) < 100_000_000)
+                let peak = try peakMemory(of: try services["i1"].pid)
+                print("small frames of many rows: peak memory \(peak)")
+                #expect(peak < 75_000_000)
             }
         }
 

@@ -87,7 +87,7 @@ struct SimulatorReport: Decodable {
 
     init(_ result: Program.Result) throws {
         guard let data = result.output.data(using: .utf8), !data.isEmpty else {
-            throw TestServers.Trouble("no report: \(result.errors.suffix(2000))")
+            throw TestServers.Trouble("no report, status \(result.status): \(result.errors.suffix(2000))")
         }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -121,9 +121,12 @@ extension TestSystem {
     }
 }
 
-/// The most memory that a process ever had, in bytes.
+/// The most memory that a process has had for its data, in bytes: resident, less the pages of the program and its libraries.
 func peakMemory(of pid: Int32) throws -> Int {
     let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
-    return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) * 1024
+    func bytes(_ name: String) throws -> Int {
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(name + ":") })
+        return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) * 1024
+    }
+    return try bytes("VmHWM") - bytes("RssFile")
 }

@@ -119,10 +119,10 @@ public final class Program: Sendable {
         return Result(status: status, output: output, errors: errors)
     }
 
-    /// SIGTERM, and waits for the end.
+    /// SIGTERM, unless it has ended, and waits for the end.
     @discardableResult
     public func stop(within deadline: Duration = .seconds(60)) async throws -> Result {
-        signal(SIGTERM)
+        if isRunning { signal(SIGTERM) }
         return try await end(within: deadline)
     }
 
