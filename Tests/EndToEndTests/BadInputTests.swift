@@ -133,7 +133,7 @@ extension EndToEnd {
                 #expect(try await system.number("SELECT count(*) FROM measurement") == samples, "a sample a minute")
                 let peak = try peakMemory(of: try services["i1"].pid)
                 print("small frames of many rows: peak memory \(peak)")
-                #expect(peak < 75_000_000)
+                #expect(peak < dataMemoryMax)
             }
         }
 
