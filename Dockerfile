@@ -54,6 +54,7 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="sensor-services" \
       org.opencontainers.image.description="What sensors measure, through RabbitMQ into TimescaleDB: five programs" \
       org.opencontainers.image.source="https://github.com/sensor-services/sensor-services" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 

@@ -1,4 +1,4 @@
-# The two that matter: `make demo` shows the whole way, `make test` proves it. Everything they need they install.
+# `make demo` streams data from simulated sensors to the database, `make test` runs all tests. Both install what they need.
 
 SHELL := /bin/bash
 SECONDS ?= 30
@@ -6,13 +6,14 @@ SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 STRICT_SOURCES := Package.swift Sources Tests Benchmarks
 
 .PHONY: help setup build release demo up down backup restore test unit check format proto clean hook bench microbench \
-	test-compose check-deploy scale-story
+	test-compose check-deploy scale-story docs
 
-help: ## This text
+help: ## Print this text
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 21
-	@echo; echo "  SECONDS=60 make demo streams for a minute; SENSORS=100 make up plays a hundred sensors."
+	@echo; echo "  SECONDS=60 make demo streams for a minute; SENSORS=100 make up plays a hundred sensors,"
+	@echo "  INSTANCE=NAME make up (down, backup, restore) uses servers of that name instead of dev."
 
-setup: ## Install what is needed (apt), and make the servers' root under .build
+setup: ## Install the packages (apt), and create the servers' root under .build
 	@scripts/setup
 
 build: setup ## Build for debugging, into .build
@@ -27,7 +28,7 @@ demo: release ## Stream for SECONDS (30) from simulated sensors and a recording 
 up: release ## Keep servers, services and SENSORS (20) simulated sensors running
 	@exec scripts/system up
 
-down: ## End what `make up` began
+down: ## Stop the servers and programs that `make up` started
 	@exec scripts/system down
 
 backup: setup ## Back up DATABASE_URL, or what `make up` runs, into FILE (backups/…)
@@ -36,8 +37,8 @@ backup: setup ## Back up DATABASE_URL, or what `make up` runs, into FILE (backup
 restore: setup ## Restore the backup FILE into an empty database, as a superuser
 	@exec scripts/backup restore $(if $(FILE),'$(FILE)')
 
-test: build ## Every test: unit, integration and end to end, against servers of its own
-	@exec scripts/test
+test: build ## Every test against servers of its own; LEVELS="integration faults demo" runs only those
+	@exec scripts/test $(LEVELS)
 
 test-compose: build ## Run compose.yaml with podman, on stand-ins of the base images, and check the system in it
 	@scripts/test-compose debug
@@ -46,9 +47,9 @@ check-deploy: build ## Render and check Dockerfile, compose.yaml, k8s, flux, mon
 	@scripts/check-deploy
 	@BUILD=debug scripts/check-monitoring
 	@scripts/scale-story --self-test
-	@Benchmarks/capacity.py --check docs/scaling.md
+	@scripts/capacity --check docs/scaling.md
 
-scale-story: release ## Play the autoscaler under a changing load, and check that nothing is lost
+scale-story: release ## Simulate the autoscaler under a changing load, and check that no frame is lost
 	@exec scripts/scale-story $(STORY)
 
 bench: release ## Measure speed, size and latency, each beside its reference; BENCH="-o json --parts forms,latency"
@@ -60,21 +61,25 @@ microbench: release ## Count the instructions of decode, statistics and COPY enc
 unit: setup ## The tests that need no server
 	@swift test --skip IntegrationTests --skip EndToEndTests
 
-check: setup ## Format, warnings as errors, generated code not stale
+check: setup ## Format, links, warnings as errors, generated code not stale
 	@swift format lint --strict --parallel --recursive $(STRICT_SOURCES)
 	@scripts/proto --check
+	@scripts/check-links
 	@$(SWIFT_BUILD) --build-tests
 	@echo "check: all good"
+
+docs: ## Build the documentation's site with mkdocs (apt) into .build/site, and check every link
+	@scripts/docs
 
 format: ## Format the Swift sources
 	@swift format --in-place --parallel --recursive $(STRICT_SOURCES)
 
-proto: setup ## Compile proto/ into Sources/CMessages
+proto: setup ## Compile proto/ into Sources/C/CMessages
 	@scripts/proto
 
 hook: ## Run `make check` before each commit
 	@ln -sf ../../scripts/pre-commit .git/hooks/pre-commit && echo "hook: .git/hooks/pre-commit runs make check"
 
-clean: ## Remove what was built and the servers with their data
+clean: ## Remove all builds, and the servers with their data
 	@for name in $$(ls .build/servers 2>/dev/null); do [ ! -d .build/servers/$$name/broker ] || scripts/servers stop $$name; done
 	@rm -rf --one-file-system .build

@@ -19,10 +19,34 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 let http = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 
-/// A service: a thin main over `Pipelines`.
-func service(_ name: String, folder: String) -> Target {
+/// A library on one of the floors of docs/ARCHITECTURE.md. It may depend on libraries of its own floor above it in this
+/// file, and on those of the floors below.
+func library(_ name: String, on floor: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [])
+    -> Target
+{
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(floor)/\(name)", exclude: exclude,
+        swiftSettings: strict)
+}
+
+/// A program: options and one call of a flow.
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-        name: name, dependencies: ["Pipelines", "Sensors", argumentParser], path: "Sources/\(folder)",
+        name: name, dependencies: dependencies + [argumentParser], path: "Sources/Programs/\(name)",
+        swiftSettings: strict)
+}
+
+/// A C library of the system: a module map and a header that includes the library's.
+func system(_ name: String, _ package: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: package, providers: [.apt([apt])])
+}
+
+/// The tests of one library or program, in the folder of the same name; they need no server.
+func unitTests(_ subject: String, of floor: String, _ dependencies: [Target.Dependency], exclude: [String] = [])
+    -> Target
+{
+    .testTarget(
+        name: "\(subject)Tests", dependencies: dependencies, path: "Tests/\(floor)/\(subject)", exclude: exclude,
         swiftSettings: strict)
 }
 
@@ -44,101 +68,181 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        // C libraries of the system: module maps and shims only.
-        .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
-        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
-        .systemLibrary(name: "CProtobuf", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
-        // C of our own: generated protobuf messages (`make proto`) and three Linux calls that Glibc's module hides.
-        .target(name: "CMessages", dependencies: ["CProtobuf"]),
-        .target(name: "CThread"),
+        // C: module maps of the system's libraries, the messages that `make proto` generates, three Linux calls that
+        // Glibc's module hides, and the SQL files that Store excludes: Swift takes a minute to compile them as arrays.
+        system("CRabbitMQ", "librabbitmq", apt: "librabbitmq-dev"),
+        system("CPostgres", "libpq", apt: "libpq-dev"),
+        system("CMosquitto", "libmosquitto", apt: "libmosquitto-dev"),
+        system("CProtobuf", "libprotobuf-c", apt: "libprotobuf-c-dev"),
+        .target(name: "CMessages", dependencies: ["CProtobuf"], path: "Sources/C/CMessages"),
+        .target(name: "CThread", path: "Sources/C/CThread"),
+        .target(name: "CSchema", path: "Sources/C/CSchema"),
 
-        // Pure: no I/O, no C.
-        .target(name: "Sensors", swiftSettings: strict),
-        .target(name: "Simulation", dependencies: ["Sensors"], swiftSettings: strict),
-        .target(name: "Wire", dependencies: ["Sensors", "CMessages"], swiftSettings: strict),
+        // Values: no I/O.
+        library("Time", on: "Values", ["CThread"]),
+        library("Model", on: "Values", ["Time"]),
+        library("Signals", on: "Values"),
+        library("Rules", on: "Values", ["Time", "Model"]),
+        library("Wire", on: "Values", ["CMessages", "Time", "Model"]),
+        library("SampleFiles", on: "Values", ["Time", "Model"]),
+        library("Simulation", on: "Values", ["Time", "Model", "SampleFiles"]),
 
-        // Clients: one C library each.
-        .target(name: "ClientThread", dependencies: ["CThread"], swiftSettings: strict),
-        .target(name: "Device", dependencies: ["ClientThread", "CMosquitto", "CThread"], swiftSettings: strict),
-        .target(name: "Broker", dependencies: ["ClientThread", "CRabbitMQ"], swiftSettings: strict),
-        .target(
-            name: "Store", dependencies: ["ClientThread", "CPostgres", "Sensors"],
-            exclude: [], resources: [.embedInCode("Migrations")], swiftSettings: strict),
+        // Clients: move bytes, know no sensor.
+        library("Support", on: "Clients"),
+        library("ClientThread", on: "Clients", ["CThread", "Time"]),
+        library("Endpoint", on: "Clients"),
+        library("Broker", on: "Clients"),
+        library("AMQP", on: "Clients", ["CRabbitMQ", "Model", "Support", "ClientThread", "Endpoint", "Broker"]),
+        library("MQTT", on: "Clients", ["CThread", "CMosquitto", "Support", "ClientThread", "Endpoint"]),
+        library("Postgres", on: "Clients", ["CPostgres", "Time", "Support", "ClientThread", "Endpoint"]),
+        library("Management", on: "Clients", ["Endpoint"]),
 
-        // Health, metrics, logs.
-        .target(name: "Telemetry", dependencies: [logging, lifecycle, http], swiftSettings: strict),
+        // Database: tables, SQL functions, queries.
+        library(
+            "Store", on: "Database",
+            [
+                "CSchema", "Time", "Model", "Signals", "Rules", "Postgres",
+            ], exclude: ["Schema/Migrations", "Schema/Functions"]),
 
-        // One file per flow.
-        .target(
-            name: "Pipelines",
-            dependencies: [
-                "Sensors", "Simulation", "Wire", "Device", "Broker", "Store", "Telemetry", logging, lifecycle,
-                signals,
-                argumentParser,
-            ],
-            swiftSettings: strict),
+        // Flows: one for each thing that runs or is asked for.
+        library(
+            "Service", on: "Flows",
+            [
+                "Time", "Support", "Endpoint", "AMQP", "Postgres", argumentParser, logging, lifecycle, signals, http,
+            ]),
+        library(
+            "Messaging", on: "Flows",
+            [
+                "Time", "Model", "Wire", "Support", "Broker", "AMQP", "Postgres", "Store", "Service", logging,
+            ]),
+        library(
+            "Ingest", on: "Flows",
+            [
+                "Time", "Model", "Rules", "Wire", "Broker", "AMQP", "Postgres", "Store", "Service", "Messaging",
+                logging, lifecycle,
+            ]),
+        library(
+            "Registry", on: "Flows",
+            [
+                "Time", "Model", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store", "Service",
+                "Messaging", "Control", logging,
+            ]),
+        library("Control", on: "Flows", ["Time", "Model", "Wire", "Broker", "AMQP", "Messaging"]),
+        library(
+            "Archive", on: "Flows",
+            [
+                "Time", "Model", "Wire", "SampleFiles", "Support", "Broker", "AMQP", "Postgres", "Store",
+                "Messaging",
+            ]),
+        library(
+            "Diagnosis", on: "Flows",
+            [
+                "Time", "Model", "Wire", "Support", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store",
+                "Service", "Messaging",
+            ]),
+        library(
+            "Records", on: "Flows",
+            [
+                "Time", "Model", "Signals", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
+            ]),
+        library(
+            "Simulator", on: "Flows",
+            [
+                "Time", "Model", "Wire", "SampleFiles", "Simulation", "Support", "Endpoint", "Broker", "AMQP", "MQTT",
+                "Service", argumentParser, logging,
+            ]),
+        library(
+            "Bench", on: "Flows",
+            [
+                "CRabbitMQ", "CPostgres", "Time", "Model", "Wire", "Support", "Endpoint", "Broker", "AMQP", "Postgres",
+                "Store", "Service",
+            ]),
 
-        service("sensor-simulator", folder: "SensorSimulator"),
-        service("sensor-registry", folder: "SensorRegistry"),
-        service("logs-ingester", folder: "LogsIngester"),
-        service("measurements-ingester", folder: "MeasurementsIngester"),
-        .executableTarget(
-            name: "iotctl",
-            dependencies: [
-                "Pipelines", "Bench", "Simulation", "Sensors", "Wire", "Broker", "Store", argumentParser, yaml,
-            ],
-            swiftSettings: strict),
+        // Programs: wiring only.
+        program("sensor-simulator", ["Time", "Model", "Service", "Simulator"]),
+        program("sensor-registry", ["Time", "Model", "Service", "Registry"]),
+        program("logs-ingester", ["Service", "Ingest"]),
+        program("measurements-ingester", ["Service", "Ingest"]),
+        program(
+            "iotctl",
+            [
+                "Time", "Model", "Signals", "Wire", "SampleFiles", "Support", "Endpoint", "Broker", "AMQP", "Postgres",
+                "Store", "Service", "Messaging", "Control", "Archive", "Diagnosis", "Records", "Bench", yaml,
+            ]),
 
-        // What our programs are measured against, by `iotctl bench` and `make bench`.
-        .target(
-            name: "Bench",
-            dependencies: ["Pipelines", "Broker", "Store", "Wire", "Sensors", "CRabbitMQ", "CPostgres"],
-            swiftSettings: strict),
-
-        // `make bench`.
+        // `make bench`, and `make microbench`: what a frame costs on its way, in instructions.
         .executableTarget(
             name: "bench-tool",
             dependencies: [
-                "Bench", "Pipelines", "Broker", "Store", "Wire", "Sensors", "CPostgres", argumentParser,
+                "CPostgres", "Time", "Model", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Store", "Service",
+                "Bench", argumentParser,
             ],
             path: "Benchmarks/BenchTool", swiftSettings: strict),
-
-        // `make microbench`: what a frame costs on its way, in instructions.
         .executableTarget(
-            name: "micro-bench", dependencies: ["Sensors", "Store", "Wire"], path: "Benchmarks/MicroBench",
-            swiftSettings: strict),
+            name: "micro-bench",
+            dependencies: ["Time", "Model", "Wire", "Postgres", "Store"],
+            path: "Benchmarks/MicroBench", swiftSettings: strict),
 
-        .testTarget(name: "SensorsTests", dependencies: ["Sensors"], swiftSettings: strict),
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Sensors"], swiftSettings: strict),
+        // Tests: the same folders again.
+        unitTests("Time", of: "Values", ["Time", "Simulation"]),
+        unitTests("Model", of: "Values", ["Time", "Model", "Simulation", "Support"]),
+        unitTests("Signals", of: "Values", ["Signals"]),
+        unitTests("Rules", of: "Values", ["Time", "Model", "Rules", "Simulation"]),
+        unitTests("Wire", of: "Values", ["Time", "Model", "Wire", "Simulation", "Simulator"], exclude: ["Fixtures"]),
+        unitTests("SampleFiles", of: "Values", ["Time", "Model", "SampleFiles"]),
+        unitTests("Simulation", of: "Values", ["Time", "Model", "SampleFiles", "Simulation"]),
+        unitTests("Endpoint", of: "Clients", ["Endpoint"]),
+        unitTests("ClientThread", of: "Clients", ["ClientThread"]),
+        unitTests("Support", of: "Clients", ["Support"]),
+        unitTests("AMQP", of: "Clients", ["Simulation", "Support", "Broker", "AMQP"]),
+        unitTests("MQTT", of: "Clients", ["Endpoint", "MQTT"]),
+        unitTests("Postgres", of: "Clients", ["CPostgres", "Time", "Endpoint", "Postgres"]),
+        unitTests("Store", of: "Database", ["Model", "Postgres", "Store", "TestSupport"]),
+        unitTests("Service", of: "Flows", ["Time", "Endpoint", "Service", argumentParser]),
+        unitTests("Messaging", of: "Flows", ["Model", "Wire", "Broker", "Messaging"]),
+        unitTests(
+            "Ingest", of: "Flows",
+            ["Time", "Model", "Rules", "Wire", "Simulation", "Broker", "Postgres", "Store", "Messaging", "Ingest"]),
+        unitTests("Control", of: "Flows", ["Model", "Simulation", "Broker", "Control"]),
+        unitTests(
+            "Diagnosis", of: "Flows",
+            [
+                "Time", "Model", "Wire", "Support", "Broker", "Management", "Store", "Messaging", "Diagnosis",
+            ]),
+        unitTests(
+            "Records", of: "Flows",
+            [
+                "Time", "Model", "Signals", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
+                "Records", "Bench", "TestSupport",
+            ]),
+        unitTests("Simulator", of: "Flows", ["Model", "Wire", "Simulation", "Broker", "Simulator"]),
+        unitTests(
+            "iotctl", of: "Programs",
+            [
+                "Time", "Model", "Signals", "Simulation", "Endpoint", "Store", "Service", "Control", "Diagnosis",
+                "Simulator",
+                "Records", "iotctl", "TestSupport", argumentParser,
+            ]),
         .testTarget(
-            name: "WireTests", dependencies: ["Wire", "Sensors"], exclude: ["Fixtures"], swiftSettings: strict),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "Sensors"], swiftSettings: strict),
-        .testTarget(name: "DeviceTests", dependencies: ["Device", "ClientThread"], swiftSettings: strict),
-        .testTarget(
-            name: "PipelinesTests",
-            dependencies: ["TestSupport", "Pipelines", "Simulation", "Telemetry", "Broker", "Wire", "Sensors", yaml],
-            swiftSettings: strict),
-        .testTarget(
-            name: "IotCtlTests",
-            dependencies: [
-                "iotctl", "TestSupport", "Bench", "Pipelines", "Sensors", "Broker", "Store", argumentParser,
-            ],
-            swiftSettings: strict),
-        .testTarget(name: "BrokerTests", dependencies: ["Broker", "ClientThread"], swiftSettings: strict),
+            name: "DocumentsTests",
+            dependencies: ["Time", "Model", "Wire", "Endpoint", "Broker", "Messaging", "TestSupport", yaml],
+            path: "Tests/Documents", swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["Pipelines", "Store"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Endpoint", "Postgres", "Service"], path: "Tests/Support",
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["TestSupport", "Broker", "Device", "Store", "Wire", "Sensors", "Pipelines"],
-            swiftSettings: strict),
+            dependencies: [
+                "Time", "Model", "Rules", "Wire", "Simulation", "Endpoint", "Broker", "AMQP", "MQTT", "Postgres",
+                "Store", "Service", "Messaging", "Control", "Archive", "TestSupport",
+            ],
+            path: "Tests/Integration", swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "Store", "Sensors", "Pipelines",
-                "sensor-simulator", "sensor-registry", "logs-ingester", "measurements-ingester", "iotctl",
+                "Model", "Endpoint", "Postgres", "Store", "Service", "TestSupport", "sensor-simulator",
+                "sensor-registry", "logs-ingester", "measurements-ingester", "iotctl",
             ],
-            exclude: ["Outside"], swiftSettings: strict),
+            path: "Tests/EndToEnd", exclude: ["Outside"], swiftSettings: strict),
     ]
 )

@@ -12,7 +12,7 @@ CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 CREATE EXTENSION IF NOT EXISTS pg_stat_kcache;
 CREATE ROLE iot LOGIN PASSWORD :'iot';
 ALTER DATABASE iot OWNER TO iot;
--- Whoever edits a panel sends SQL of their own: it can only read, and not for ever.
+-- Users who edit a panel send SQL of their own: it can only read, and for a limited time.
 CREATE ROLE grafana LOGIN PASSWORD :'grafana';
 GRANT pg_read_all_data, pg_read_all_stats TO grafana;
 ALTER ROLE grafana SET default_transaction_read_only = on;

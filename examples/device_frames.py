@@ -4,7 +4,7 @@
     MQTT_URL=mqtt://user:password@host:1883 examples/device_frames.py [SERIAL]
 
 It runs until it is ended; then the broker publishes the will. Needs Debian's protobuf-compiler, python3-protobuf and
-python3-paho-mqtt (1.6). A real device would also say good-bye (STATE_STOPPED), bound what it keeps while the broker is
+python3-paho-mqtt (1.6). A real device would also announce its end (STATE_STOPPED), bound what it keeps while the broker is
 away, and announce how many frames it dropped.
 """
 import itertools, math, os, pathlib, subprocess, sys, tempfile, time, urllib.parse, paho.mqtt.client as mqtt

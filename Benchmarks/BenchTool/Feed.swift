@@ -1,12 +1,14 @@
+internal import AMQP
 public import ArgumentParser
 internal import Bench
 internal import Broker
 internal import Foundation
-internal import Pipelines
-internal import Sensors
+internal import Model
+internal import Service
+internal import Time
 internal import Wire
 
-extension SignalForm: ExpressibleByArgument {}
+extension SignalFormat: ExpressibleByArgument {}
 
 /// Publishes unique frames as fast as the broker confirms them.
 struct Feed: AsyncParsableCommand {
@@ -17,7 +19,7 @@ struct Feed: AsyncParsableCommand {
             floats, counts: 500 samples a frame; value: one; json: the floats as text, into a queue of their own instead \
             of the streams.
             """)
-    var form = SignalForm.floats
+    var form = SignalFormat.floats
     @Option(help: "Messages in all.") var messages = 40_000
     @Option(help: "Sensors, taking turns.") var sensors = 100
     @Option(help: "The queue for --form json.") var queue = "user_script"

@@ -1,4 +1,6 @@
 internal import CPostgres
+internal import Endpoint
+internal import Postgres
 
 /// INSERT … VALUES (…), (…), … of 1,000 rows, prepared once: what a good driver makes of an insert in a loop.
 @safe
@@ -20,8 +22,10 @@ struct MultiRowInsert: ~Copyable {
 
     /// Sends the rows.
     /// - Returns: seconds; nil if the server refused some.
-    static func run(_ url: String, _ rows: [SampleRow]) -> Double? {
-        guard let connection = unsafe PQconnectdb(url) else { return nil }
+    static func run(_ endpoint: Endpoint, _ rows: [SampleRow]) -> Double? {
+        guard let connection = unsafe PQconnectdb(endpoint.connectionString(applicationName: "bench rows")) else {
+            return nil
+        }
         let insert = unsafe MultiRowInsert(connection)
         guard insert.prepare() else { return nil }
         let start = ContinuousClock.now

@@ -1,10 +1,13 @@
+internal import AMQP
 internal import ArgumentParser
 internal import Bench
 internal import Broker
 internal import Foundation
-internal import Pipelines
-internal import Sensors
+internal import Model
+internal import Postgres
+internal import Service
 internal import Store
+internal import Time
 internal import Wire
 
 /// The first reference: librabbitmq reads the same messages and does nothing with them.
@@ -18,11 +21,11 @@ struct Drain: AsyncParsableCommand {
     func run() async throws {
         let settings = try Settings(environment: ProcessInfo.processInfo.environment)
         let gate = DrainCount(target: messages)
-        let address = settings.broker
+        let endpoint = settings.broker
         for partition in 0..<partitions {
             let stream = Routing.stream(partition)
             Thread.detachNewThread { [prefetch] in
-                if let drain = BareDrain(address, stream: stream, prefetch: prefetch) { drain.run(gate) }
+                if let drain = BareDrain(endpoint, stream: stream, prefetch: prefetch) { drain.run(gate) }
                 // The last one to end finds nothing left to stop.
                 gate.stop()
             }
@@ -48,10 +51,10 @@ struct Copy: AsyncParsableCommand {
             copy.finish()
             batches.append(copy)
         }
-        let store = StoreConnection(url: settings.databaseURL, applicationName: "bench")
+        let store = StoreConnection(settings.database, applicationName: "bench")
         try await store.query("TRUNCATE measurement")
         await store.close()
-        guard let seconds = BareCopy.run(settings.databaseURL, into: MeasurementRow.copyTarget, batches) else {
+        guard let seconds = BareCopy.run(settings.database, into: MeasurementRow.copyTarget, batches) else {
             throw ValidationError("the server did not take the COPY")
         }
         try BenchTool.report(["rows": Double(batches.reduce(0) { $0 + $1.rowCount }), "seconds": seconds])

@@ -1,9 +1,11 @@
 internal import ArgumentParser
 internal import Bench
 internal import Foundation
-internal import Pipelines
-internal import Sensors
+internal import Model
+internal import Postgres
+internal import Service
 internal import Store
+internal import Time
 
 /// What most people do: a row for each sample, from memory, into the table `sample` (time, sensor_id, channel, value).
 struct Rows: AsyncParsableCommand {
@@ -28,8 +30,8 @@ struct Rows: AsyncParsableCommand {
         try await source.read(settings) { for row in $0 { SampleRow.append(row, to: &rows) } }
         let seconds =
             switch way {
-            case .insert: MultiRowInsert.run(settings.databaseURL, rows)
-            case .copy: BareCopy.run(settings.databaseURL, into: SampleRow.table, SampleRow.encoded(rows))
+            case .insert: MultiRowInsert.run(settings.database, rows)
+            case .copy: BareCopy.run(settings.database, into: SampleRow.table, SampleRow.encoded(rows))
             }
         guard let seconds else { throw ValidationError("the server did not take the rows") }
         try BenchTool.report(["samples": Double(rows.count), "seconds": seconds])

@@ -1,5 +1,7 @@
-internal import Sensors
+internal import Model
+internal import Postgres
 internal import Store
+internal import Time
 internal import Wire
 
 /// Does one step of the ingester's way from message to row so many times, for `scripts/microbench` to count instructions.
@@ -99,7 +101,7 @@ struct Work {
     }
 }
 
-/// Takes a value that nobody needs, so that it is made all the same.
+/// Takes a value that is not used, so that the optimiser keeps it.
 @inline(never)
 private func keep<Value>(_ value: Value) {
     withExtendedLifetime(value) {}

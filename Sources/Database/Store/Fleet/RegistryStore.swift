@@ -1,0 +1,172 @@
+public import Model
+public import Postgres
+public import Time
+
+/// What an announcement, an answer or a command says of a sensor, with the broker's stamp.
+public struct Received<Content: Sendable>: Sendable {
+    /// The sensor.
+    public var serial: SerialNumber
+    /// When it arrived at the broker.
+    public var received: Timestamp
+    /// What it says.
+    public var content: Content
+    /// Whether the queue may have delivered it before: then it may be stored already.
+    public var isRedelivered: Bool
+
+    /// That, from that sensor, at that time.
+    public init(serial: SerialNumber, received: Timestamp, content: Content, isRedelivered: Bool = false) {
+        self.serial = serial
+        self.received = received
+        self.content = content
+        self.isRedelivered = isRedelivered
+    }
+}
+
+/// What the registry's queue brings.
+public enum RegistryMessage: Sendable {
+    /// A sensor announced itself, or its Last Will was published.
+    case announcement(Received<Announcement>)
+    /// A sensor answered.
+    case ack(Received<Ack>)
+    /// Somebody gave a command.
+    case command(Received<Command>)
+}
+
+extension StoreConnection {
+    /// How many partitions there are; nil before the registry has said so.
+    /// - Throws: `StoreError`.
+    public func partitionCount() throws -> Int? {
+        try fetch("SELECT value::text AS count FROM setting WHERE name = 'partitions'").first?
+            .integer("count", as: Int.self)
+    }
+
+    /// Fixes the number of partitions, the first time, and makes their rows.
+    /// - Parameter streams: their names, as many as are wanted.
+    /// - Returns: how many there are, which is what was fixed the first time.
+    /// - Throws: `StoreError`.
+    public func fixPartitions(_ streams: [String]) throws -> Int {
+        try transaction { session in
+            try session.run(
+                """
+                INSERT INTO setting VALUES ('partitions', to_jsonb(\(streams.count)::int)) ON CONFLICT (name) DO NOTHING
+                """)
+            let count = try session.fetchOne("SELECT value::text AS count FROM setting WHERE name = 'partitions'")
+                .integer("count", as: Int.self)
+            guard count == streams.count else { return count }
+            try session.run(
+                "INSERT INTO ingest_partition (stream) SELECT unnest(\(streams)::text[]) ON CONFLICT DO NOTHING")
+            return count
+        }
+    }
+
+    /// Writes what the registry's queue brought, in one transaction.
+    ///
+    /// What is said of one sensor, or of one command, counts in order. Commands go before answers, which may have been
+    /// read first.
+    /// - Throws: `StoreError`.
+    public func record(_ messages: [RegistryMessage]) throws {
+        var words = SensorWords()
+        var commands: [Received<Command>] = []
+        var acks: [Received<Ack>] = []
+        for message in messages {
+            switch message {
+            case .announcement(let heard): words.note(heard)
+            case .ack(let heard):
+                words.note(heard)
+                if !Command.isTime(id: heard.content.id) { acks.append(heard) }
+            case .command(let heard): if !Command.isTime(id: heard.content.id) { commands.append(heard) }
+            }
+        }
+        // Outside the transaction: a number that is drawn stays drawn.
+        _ = try sensorIDs(for: words.announced)
+        try transaction { [words, commands, acks] session in
+            try session.record(commands)
+            try session.record(acks)
+            try session.record(words)
+        }
+    }
+
+    /// Writes alarms that began or ended; the same again changes nothing, and a clear may come before its trigger.
+    /// - Throws: `StoreError`.
+    public func record(alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)]) throws {
+        let ids = try sensorIDs(for: alarms.map(\.heard.serial))
+        // In order of id, so that two writers of the same alarms cannot wait for each other.
+        let alarms = alarms.sorted { $0.heard.content.id < $1.heard.content.id }
+        try transaction { session in
+            for (edge, heard) in alarms {
+                let sensor = try Self.number(of: heard.serial, in: ids)
+                let alarm = heard.content
+                let common: SQL =
+                    "\(alarm.id), \(sensor), \(alarm.channel), \(alarm.rule), \(alarm.at), \(alarm.value)"
+                switch edge {
+                case .trigger:
+                    try session.run(
+                        """
+                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, raised_at, value, limit_value, text)
+                        VALUES (\(common), \(alarm.limit), \(alarm.text))
+                        ON CONFLICT (alarm_id) DO UPDATE
+                        SET raised_at = EXCLUDED.raised_at, value = EXCLUDED.value, limit_value = EXCLUDED.limit_value,
+                            text = EXCLUDED.text
+                        WHERE a.raised_at IS NULL
+                        """)
+                case .clear:
+                    try session.run(
+                        """
+                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, cleared_at, clear_value)
+                        VALUES (\(common))
+                        ON CONFLICT (alarm_id) DO UPDATE
+                        SET cleared_at = EXCLUDED.cleared_at, clear_value = EXCLUDED.clear_value
+                        WHERE a.cleared_at IS NULL
+                        """)
+                }
+            }
+        }
+    }
+
+    /// The number of a sensor that `sensorIDs` has looked up.
+    private static func number(of serial: SerialNumber, in ids: [SerialNumber: Int32]) throws -> Int32 {
+        guard let sensor = ids[serial] else { throw StoreError.unexpected("sensor \(serial) has no number") }
+        return sensor
+    }
+
+    /// Writes log lines; times that can't be trusted are replaced by that of arrival. Of lines that are delivered again
+    /// as many are left out as are there: the same in all columns, arrival included, is taken for the same line.
+    /// - Throws: `StoreError`.
+    public func record(logs: [Received<LogLine>], clockRule: ClockRule) throws {
+        let ids = try sensorIDs(for: Array(Set(logs.map(\.serial))))
+        let sensors = try logs.map { try Self.number(of: $0.serial, in: ids) }
+        let times = logs.map { clockRule.judge(start: $0.content.at, spanNanoseconds: 0, received: $0.received).time }
+        try transaction { session in
+            _ = try session.run(
+                """
+                INSERT INTO sensor_log ("time", received_at, boot_id, sensor_id, level, text)
+                SELECT u."time", u.received_at, u.boot_id, u.sensor_id, u.level, u.text
+                  FROM (SELECT *, row_number() OVER (PARTITION BY "time", received_at, boot_id, sensor_id, level, text,
+                                                                  is_redelivered) AS number
+                          FROM unnest(\(times)::timestamptz[], \(logs.map(\.received))::timestamptz[],
+                                      \(logs.map(\.content.boot))::bigint[], \(sensors)::int[],
+                                      \(logs.map(\.content.level))::smallint[], \(logs.map(\.content.text))::text[],
+                                      \(logs.map(\.isRedelivered))::bool[])
+                            AS n("time", received_at, boot_id, sensor_id, level, text, is_redelivered)) u
+                 WHERE NOT u.is_redelivered
+                    OR u.number > (SELECT count(*) FROM sensor_log l
+                                    WHERE l.sensor_id = u.sensor_id AND l."time" = u."time"
+                                      AND l.received_at = u.received_at AND l.boot_id = u.boot_id
+                                      AND l.level = u.level AND l.text = u.text)
+                """)
+        }
+    }
+
+    /// Writes payloads that can't be stored. One that the broker delivers again is not written again if it is there.
+    /// - Returns: those that were written.
+    /// - Throws: `StoreError`.
+    @discardableResult
+    public func quarantine(_ payloads: [QuarantinedPayload]) throws -> [QuarantinedPayload] {
+        if payloads.isEmpty { return [] }
+        return try transaction { session in
+            let new = try session.withoutStored(payloads)
+            try Self.write(new, session)
+            return new
+        }
+    }
+}

@@ -1,0 +1,214 @@
+public import Model
+public import Postgres
+public import Rules
+internal import Time
+
+extension StoreConnection {
+    /// The numbers of sensors; unknown sensors are registered.
+    ///
+    /// Selects before it inserts: an INSERT that finds its row takes a number from the sequence all the same. The INSERT is a
+    /// transaction of its own with the sensors in order, so that writers that meet the same new sensors wait for each other
+    /// but never in a circle.
+    /// - Throws: `StoreError`.
+    public func sensorIDs(for serials: [SerialNumber]) throws -> [SerialNumber: Int32] {
+        var ids = try knownSensorIDs(serials)
+        let missing = Set(serials).filter { ids[$0] == nil }.sorted()
+        if missing.isEmpty { return ids }
+        try run("INSERT INTO sensor (serial) SELECT unnest(\(missing)::text[]) ON CONFLICT (serial) DO NOTHING")
+        ids.merge(try knownSensorIDs(missing)) { _, new in new }
+        return ids
+    }
+
+    private func knownSensorIDs(_ serials: [SerialNumber]) throws -> [SerialNumber: Int32] {
+        let rows = try fetch("SELECT serial, sensor_id FROM sensor WHERE serial = ANY (\(serials)::text[])")
+        let (serial, id) = (try rows.column("serial"), try rows.column("sensor_id"))
+        var ids: [SerialNumber: Int32] = [:]
+        for row in rows { ids[try row.serial(serial)] = try row.integer(id, as: Int32.self) }
+        return ids
+    }
+
+    /// The ledgers of boots; a boot without a row has an empty ledger with version 0.
+    /// - Parameter stream: the stream of `Entry.last`, which is nil for a boot whose last frame came by another stream.
+    /// - Throws: `StoreError`.
+    public func ledgers(
+        for keys: [LedgerCache.Key], stream: String? = nil
+    ) throws -> [LedgerCache.Key: LedgerCache.Entry] {
+        // One statement, so that boot and gaps are of the same snapshot.
+        let rows = try fetch(
+            """
+            SELECT b.sensor_id, b.boot_id, b.next_sequence, b.version,
+                   CASE WHEN b.stream = \(stream) THEN b.last_incarnation END AS last_incarnation, b.last_offset,
+                   coalesce((SELECT string_agg(concat_ws('/', g.first_sequence, g.last_sequence, g.missing, g.cause), ','
+                                               ORDER BY g.first_sequence)
+                               FROM sequence_gap g WHERE g.sensor_id = b.sensor_id AND g.boot_id = b.boot_id), '') AS gaps
+              FROM sensor_boot b JOIN unnest(\(keys.map(\.sensor))::int[], \(keys.map(\.boot))::bigint[]) AS k(s, b)
+                ON b.sensor_id = k.s AND b.boot_id = k.b
+            """)
+        let (sensor, boot, gaps) = (
+            try rows.column("sensor_id"), try rows.column("boot_id"), try rows.column("gaps")
+        )
+        let (next, version) = (try rows.column("next_sequence"), try rows.column("version"))
+        let (incarnation, offset) = (try rows.column("last_incarnation"), try rows.column("last_offset"))
+        var entries = Dictionary(
+            keys.map { ($0, LedgerCache.Entry(ledger: SequenceLedger(), version: 0)) },
+            uniquingKeysWith: { first, _ in first })
+        for row in rows {
+            let ledger = SequenceLedger(
+                next: try row.integer(next), gaps: try row.text(gaps, as: "gaps of a ledger", Self.gaps))
+            var entry = LedgerCache.Entry(ledger: ledger, version: try row.integer(version))
+            entry.last = try row.optionalStreamPosition(incarnation, offset)
+            let key = LedgerCache.Key(sensor: try row.integer(sensor, as: Int32.self), boot: try row.integer(boot))
+            entries[key] = entry
+        }
+        return entries
+    }
+
+    /// Gaps from "first/last/missing/cause,first/last/missing/cause"; nil for anything else.
+    private static func gaps(_ text: String) -> [SequenceGap]? {
+        var gaps: [SequenceGap] = []
+        for gap in text.split(separator: ",") {
+            let parts = gap.split(separator: "/")
+            guard parts.count == 4, let first = Int64(parts[0]), let last = Int64(parts[1]), first <= last,
+                let missing = Int64(parts[2]), let cause = LossCause(rawValue: String(parts[3]))
+            else { return nil }
+            gaps.append(SequenceGap(first...last, missing: missing, cause: cause))
+        }
+        return gaps
+    }
+
+    /// The newest holes of a stream, at most `StreamGaps.countMax`.
+    /// - Throws: `StoreError`.
+    public func holes(of stream: String) throws -> StreamGaps {
+        let rows = try fetch(
+            """
+            SELECT incarnation, first_offset, cause FROM stream_hole
+             WHERE stream = \(stream) AND cause <> 'undeliverable'
+            ORDER BY incarnation DESC, first_offset DESC LIMIT \(StreamGaps.countMax)
+            """)
+        return StreamGaps(try rows.map(Self.hole))
+    }
+
+    static func hole(_ row: Row) throws -> StreamGap {
+        let first = StreamPosition(
+            incarnation: try row.integer("incarnation"), offset: try row.integer("first_offset"))
+        return StreamGap(first: first, cause: try row.value("cause"))
+    }
+
+    /// The numbers of a sensor's channels by name. New names get the next numbers, in order, as long as they are below
+    /// `channelsMax`.
+    /// - Throws: `StoreError`.
+    public func channelNumbers(
+        sensor: Int32, names: [String], channelsMax: Int = 64
+    ) throws -> [String: Int16] {
+        try transaction { session in
+            // One transaction at a time for each sensor, so that two replicas don't assign the same number.
+            try session.run("SELECT FROM sensor WHERE sensor_id = \(sensor) FOR NO KEY UPDATE")
+            try session.run(
+                """
+                INSERT INTO channel (sensor_id, channel, name)
+                SELECT \(sensor)::int, n.next + n.k, n.name FROM (
+                    SELECT w.name, (row_number() OVER (ORDER BY w.k) - 1)::int AS k,
+                           (SELECT coalesce(max(channel) + 1, 0) FROM channel WHERE sensor_id = \(sensor)) AS next
+                      FROM unnest(\(names)::text[]) WITH ORDINALITY AS w(name, k)
+                     WHERE NOT EXISTS (SELECT 1 FROM channel c WHERE c.sensor_id = \(sensor) AND c.name = w.name)
+                ) n WHERE n.next + n.k < \(channelsMax)
+                """)
+            var numbers: [String: Int16] = [:]
+            for row in try session.fetch("SELECT name, channel FROM channel WHERE sensor_id = \(sensor)") {
+                numbers[try row.text("name")] = try row.integer("channel", as: Int16.self)
+            }
+            return numbers
+        }
+    }
+
+    /// The newest stored places of sensors.
+    /// - Throws: `StoreError`.
+    public func lastPlaces(of sensors: [Int32]) throws -> [Int32: GeoPosition] {
+        let rows = try fetch(
+            """
+            SELECT sensor_id, latitude, longitude, altitude FROM place WHERE sensor_id = ANY (\(sensors)::int[])
+            """)
+        let (sensor, latitude) = (try rows.column("sensor_id"), try rows.column("latitude"))
+        let (longitude, altitude) = (try rows.column("longitude"), try rows.column("altitude"))
+        var places: [Int32: GeoPosition] = [:]
+        for row in rows {
+            places[try row.integer(sensor, as: Int32.self)] = GeoPosition(
+                latitude: try row.double(latitude), longitude: try row.double(longitude),
+                altitude: try row.double(altitude))
+        }
+        return places
+    }
+
+    /// The states of limits, by sensor and channel.
+    /// - Throws: `StoreError`.
+    public func limitStates(of sensors: [Int32]) throws -> [(sensor: Int32, channel: Int16, state: LimitState)] {
+        let rows = try fetch("SELECT * FROM alarm_state WHERE sensor_id = ANY (\(sensors)::int[])")
+        let (sensor, channel, asOf) = (
+            try rows.column("sensor_id"), try rows.column("channel"), try rows.column("as_of_ns")
+        )
+        let (alarm, side, since) = (try rows.column("alarm_id"), try rows.column("side"), try rows.column("since_ns"))
+        return try rows.map { row in
+            var state = LimitState(asOf: Timestamp(unixNanoseconds: try row.integer(asOf)))
+            // NULL: no alarm is raised.
+            if let id = try row.optionalText(alarm) {
+                state.raised = LimitState.Raised(
+                    id: id, side: try row.value(side), since: Timestamp(unixNanoseconds: try row.integer(since)))
+            }
+            return (try row.integer(sensor, as: Int32.self), try row.integer(channel, as: Int16.self), state)
+        }
+    }
+
+    /// A channel that has limits.
+    public struct LimitedChannel: Sendable {
+        /// The sensor's number.
+        public var sensor: Int32
+        /// The sensor.
+        public var serial: SerialNumber
+        /// The channel's number.
+        public var channel: Int16
+        /// The channel's name.
+        public var name: String
+        /// Its limits.
+        public var limits: ChannelLimits
+    }
+
+    /// All limits in the sensors' desired properties.
+    /// - Throws: `StoreError`.
+    public func limitedChannels() throws -> [LimitedChannel] {
+        let rows = try fetch(
+            """
+            WITH wanted AS (
+                -- A value that is not a number is no limit.
+                SELECT s.sensor_id, s.serial, c.channel, c.name,
+                       CASE jsonb_typeof(l.value->'high') WHEN 'number' THEN l.value->>'high' END AS high,
+                       CASE jsonb_typeof(l.value->'low') WHEN 'number' THEN l.value->>'low' END AS low,
+                       CASE jsonb_typeof(l.value->'hysteresis') WHEN 'number' THEN l.value->>'hysteresis' END AS hysteresis
+                  FROM sensor s CROSS JOIN LATERAL jsonb_each(s.desired->'limits') AS l(name, value)
+                  JOIN channel c ON c.sensor_id = s.sensor_id AND c.name = l.name
+                 WHERE s.desired_changed_at IS NOT NULL AND jsonb_typeof(s.desired->'limits') = 'object'
+                   AND jsonb_typeof(l.value) = 'object'
+            )
+            SELECT * FROM wanted
+            UNION ALL
+            -- An alarm whose limits were removed must still be cleared.
+            SELECT s.sensor_id, s.serial, c.channel, c.name, NULL, NULL, NULL
+              FROM alarm_state a JOIN sensor s USING (sensor_id) JOIN channel c USING (sensor_id, channel)
+             WHERE a.alarm_id IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.sensor_id = a.sensor_id AND w.channel = a.channel)
+            """)
+        let (sensor, serial) = (try rows.column("sensor_id"), try rows.column("serial"))
+        let (channel, name) = (try rows.column("channel"), try rows.column("name"))
+        let (high, low, hysteresis) = (
+            try rows.column("high"), try rows.column("low"), try rows.column("hysteresis")
+        )
+        return try rows.map { row in
+            let limits = ChannelLimits(
+                high: try row.optionalDouble(high), low: try row.optionalDouble(low),
+                // NULL: the operator set none.
+                hysteresis: try row.optionalDouble(hysteresis) ?? 0)
+            return LimitedChannel(
+                sensor: try row.integer(sensor, as: Int32.self), serial: try row.serial(serial),
+                channel: try row.integer(channel, as: Int16.self), name: try row.text(name), limits: limits)
+        }
+    }
+}

@@ -1,0 +1,208 @@
+internal import Broker
+internal import Messaging
+internal import Model
+internal import Rules
+internal import Store
+internal import Time
+
+/// The look-ups and the memory of a partition's worker, from batch to batch: a value without I/O. `IngestLoader` reads the
+/// look-ups that a batch needs, `apply` turns the batch into rows, and `commit` or `rollBack` follows. All of it can be read
+/// from the database again, and is, after an error that leaves in doubt what the database holds.
+struct IngestState {
+    /// The most places kept in memory; beyond it all are dropped and read again when needed.
+    private static let placesMax = 200_000
+
+    private let cutter: RowCutter
+    /// The numbers of sensors and channels.
+    var numbers: SensorNumbers
+    private var places: [Int32: GeoPosition] = [:]
+    private var limitStates: [ChannelAddress: LimitState] = [:]
+    private var sensorsWithStates: Set<Int32> = []
+    private var ledgers = LedgerCache()
+    private var hasHoles = false
+    private var latest = LatestValues()
+
+    /// The changes of the batch that is being stored.
+    private var newPlaces: [Int32: GeoPosition] = [:]
+    private var newLimitStates: [ChannelAddress: LimitState] = [:]
+
+    init(clockRule: ClockRule = ClockRule(), numbers: SensorNumbers = SensorNumbers()) {
+        cutter = RowCutter(clockRule: clockRule)
+        self.numbers = numbers
+    }
+
+    // MARK: before a batch
+
+    /// The look-ups that a batch needs and that are not known yet.
+    struct Missing: Equatable {
+        /// Whether the stream's holes are missing.
+        var holes = false
+        var ledgers: [LedgerCache.Key] = []
+        /// The sensors whose last places are missing.
+        var places: [Int32] = []
+        /// The sensors whose states of limits are missing.
+        var limitStates: [Int32] = []
+    }
+
+    /// What to read before `apply`; the numbers must be known.
+    func missing(for batch: FrameBatch, limits: ActiveLimits) -> Missing {
+        var keys: Set<LedgerCache.Key> = []
+        var unplaced: Set<Int32> = []
+        var unjudged: Set<Int32> = []
+        for received in batch.frames {
+            guard let sensor = numbers[received.serial] else { continue }
+            if let position = received.frame.position {
+                keys.insert(LedgerCache.Key(sensor: sensor, boot: position.boot))
+            }
+            if received.frame.place != nil, places[sensor] == nil { unplaced.insert(sensor) }
+            if limits.sensors.contains(sensor), !sensorsWithStates.contains(sensor) { unjudged.insert(sensor) }
+        }
+        return Missing(
+            holes: !hasHoles, ledgers: ledgers.unknown(among: keys), places: unplaced.sorted(),
+            limitStates: unjudged.sorted())
+    }
+
+    /// Sets the holes of the stream.
+    mutating func load(_ holes: StreamGaps) {
+        ledgers.load(holes)
+        hasHoles = true
+    }
+
+    /// Sets ledgers.
+    mutating func load(_ entries: [LedgerCache.Key: LedgerCache.Entry]) {
+        for (key, entry) in entries { ledgers.load(key, entry) }
+    }
+
+    /// Sets the last places of sensors.
+    mutating func load(_ known: [Int32: GeoPosition]) { places.merge(known) { _, new in new } }
+
+    /// Sets the states of all limits of `sensors`.
+    mutating func load(
+        _ states: [(sensor: Int32, channel: Int16, state: LimitState)], of sensors: [Int32]
+    ) {
+        for (sensor, channel, state) in states {
+            limitStates[ChannelAddress(sensor: sensor, channel: channel)] = state
+        }
+        sensorsWithStates.formUnion(sensors)
+    }
+
+    // MARK: the batch
+
+    /// Turns a batch whose look-ups are loaded into what to write and what to publish.
+    /// - Parameter ingest: the transaction, with its lease, offset and holes.
+    mutating func apply(
+        _ batch: FrameBatch, to ingest: IngestBatch, limits: ActiveLimits, now: ContinuousClock.Instant
+    ) -> AppliedBatch {
+        var applied = AppliedBatch(ingest: ingest)
+        let incarnation = ingest.lease.incarnation
+        // An undeliverable message may be of any sensor: it explains no sensor's gap.
+        for hole in ingest.holes where hole.cause == .brokerRetention {
+            let first = StreamPosition(incarnation: incarnation, offset: hole.offsets.lowerBound)
+            ledgers.note(StreamGap(first: first, cause: .brokerRetention))
+        }
+        var rejects = batch.rejects
+        for received in batch.frames {
+            let delivery = batch.deliveries[received.index]
+            let sensor: Int32
+            do throws(Rejection) { sensor = try numberedSensor(of: received) } catch {
+                rejects.append(FrameBatch.Rejected(index: received.index, rejection: error))
+                continue
+            }
+            if let position = received.frame.position {
+                let key = LedgerCache.Key(sensor: sensor, boot: position.boot)
+                let place = delivery.streamOffset.map { StreamPosition(incarnation: incarnation, offset: $0) }
+                let verdict = ledgers.note(key, position.sequence, at: place)
+                applied.counts.note(verdict)
+                if verdict == .duplicate || verdict == .unknown { continue }
+            }
+            apply(received.frame, sensor, received: delivery.received, limits, to: &applied)
+        }
+        for reject in rejects {
+            applied.counts.rejected[reject.rejection.reason, default: 0] += 1
+            applied.ingest.quarantine.append(
+                QuarantinedPayload(
+                    batch.deliveries[reject.index], reject.rejection, source: ingest.lease.stream,
+                    incarnation: incarnation))
+        }
+        applied.ingest.ledger = ledgers.changes
+        applied.ingest.latest = latest.takeDue(now: now)
+        // With the time of the last row: the next owner of the partition must not judge rows again that came late.
+        applied.ingest.limitStates = newLimitStates.map { ($0.key.sensor, $0.key.channel, $0.value) }
+            .sorted { ($0.sensor, $0.channel) < ($1.sensor, $1.channel) }
+        return applied
+    }
+
+    /// The number of a frame's sensor, whose channels have numbers too.
+    private func numberedSensor(of received: FrameBatch.Received) throws(Rejection) -> Int32 {
+        guard let sensor = numbers[received.serial] else {
+            throw Rejection(.invalidFrame, "the sensor has no number; it was deleted meanwhile")
+        }
+        guard numbers.hasChannels(of: received.frame, sensor: sensor) else {
+            throw Rejection(.invalidFrame, "the sensor has more than 64 channels")
+        }
+        return sensor
+    }
+
+    private mutating func apply(
+        _ frame: Frame, _ sensor: Int32, received: Timestamp, _ limits: ActiveLimits, to applied: inout AppliedBatch
+    ) {
+        var rows: [MeasurementRow] = []
+        var wholes: [MeasurementRow] = []
+        let trusted = cutter.cut(
+            frame, sensor: sensor, received: received, channelNumber: { numbers.channel($0, of: sensor) },
+            whole: { wholes.append($0) }, into: { rows.append($0) })
+        applied.ingest.measurements += rows
+        for whole in wholes {
+            latest.note(LatestValue(whole))
+            applied.alarms += evaluate(whole, limits)
+        }
+        applied.counts.note(frame, received: received, rows: rows.count, verdict: trusted.verdict, time: trusted.time)
+        guard let place = frame.place, place != newPlaces[sensor] ?? places[sensor] else { return }
+        newPlaces[sensor] = place
+        applied.ingest.places.append((sensor, trusted.time, place))
+    }
+
+    /// Evaluates the limits of a channel with all samples that a frame has of it.
+    private mutating func evaluate(_ row: MeasurementRow, _ limits: ActiveLimits) -> [AlarmEvent] {
+        let address = ChannelAddress(sensor: row.sensor, channel: row.channel)
+        guard let limited = limits[address] else { return [] }
+        let before = newLimitStates[address] ?? limitStates[address] ?? LimitState()
+        let observation = LimitObservation(
+            sensor: limited.serial, channel: row.channel, channelName: limited.name, time: row.time,
+            position: row.position, statistics: row.statistics)
+        let (after, edges) = limited.limits.evaluate(observation, after: before)
+        newLimitStates[address] = after
+        return edges.map { AlarmEvent(serial: limited.serial, edge: $0.edge, alarm: $0.alarm) }
+    }
+
+    // MARK: after the batch
+
+    /// Adopts the batch's changes after it was stored.
+    mutating func commit() {
+        latest.commit()
+        ledgers.commit()
+        places.merge(newPlaces) { _, new in new }
+        limitStates.merge(newLimitStates) { _, new in new }
+        newPlaces = [:]
+        newLimitStates = [:]
+        if places.count > Self.placesMax { places = [:] }
+    }
+
+    /// Discards the batch's changes after it was not stored; the newest values that it took are due again.
+    mutating func rollBack(_ ingest: IngestBatch) {
+        latest.writeFailed(ingest.latest)
+        latest.rollBack()
+        ledgers.rollBack()
+        newPlaces = [:]
+        newLimitStates = [:]
+    }
+
+    /// Removes the ledgers of a batch that another writer has changed.
+    mutating func forgetLedgers(of ingest: IngestBatch) { ledgers.forget(ingest.ledger.map(\.key)) }
+
+    /// The newest values that are due, when there is no batch to write them with.
+    mutating func takeDueLatest(now: ContinuousClock.Instant) -> [LatestValue] { latest.takeDue(now: now) }
+
+    /// Makes values due again that could not be written.
+    mutating func latestFailed(_ values: [LatestValue]) { latest.writeFailed(values) }
+}

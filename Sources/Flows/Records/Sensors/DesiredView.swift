@@ -1,0 +1,35 @@
+public import Store
+public import Time
+
+/// The desired properties of a sensor and the outcome of changing them (docs/iotctl-json.md, "desired").
+public struct DesiredView: Codable, Sendable, Equatable {
+    /// The sensor's serial number.
+    public var serial: String
+    /// The desired properties as an object.
+    public var desired: JSONValue
+    /// Version of the desired properties; each change increments it.
+    public var desiredVersion: Int64
+    /// When the desired properties last changed.
+    public var desiredChangedAt: Timestamp?
+    /// The outcome: `planned`, `changed`, `reported` or `timed_out`.
+    public var outcome: String
+    /// Desired properties whose reported value differs.
+    public var drift: [DriftView]
+
+    private enum CodingKeys: String, CodingKey {
+        case serial, desired
+        case desiredVersion = "desired_version"
+        case desiredChangedAt = "desired_changed_at"
+        case outcome, drift
+    }
+}
+
+extension DesiredView {
+    /// The view of the twin's current state.
+    public init(_ twin: TwinRecord, outcome: String) {
+        self.init(
+            serial: twin.desired.serial, desired: JSONValue(json: twin.desired.json) ?? .null,
+            desiredVersion: twin.desired.version, desiredChangedAt: twin.desired.changedAt, outcome: outcome,
+            drift: DriftView.between(desiredJSON: twin.desired.json, reportedJSON: twin.reportedJSON))
+    }
+}

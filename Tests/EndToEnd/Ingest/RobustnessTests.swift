@@ -1,0 +1,141 @@
+import Foundation
+import Model
+import Postgres
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// Faults that a review proved once, so that they stay away.
+    @Suite struct Reviewed {
+        private func outside(_ system: TestSystem, _ what: String) async throws {
+            let script = TestServers.root.appending(path: "Tests/EndToEnd/Outside/publish.py").path
+            let result = try await system.run("/usr/bin/python3", [script, what], deadline: .seconds(120))
+            guard result.status == 0 else { throw TestServers.Trouble("\(result.errors)\(result.output)") }
+        }
+
+        /// The last chunk of a stream may hold more messages than the probe's prefetch: a restart must not take it for
+        /// a shorter stream and store everything again.
+        @Test func aLargeLastChunkIsNoReset() async throws {
+            try await Services.with(replicas: 1) { services in
+                let system = services.system
+                try await outside(system, "burst")
+                for _ in 1...2 {
+                    try await eventually("all are in quarantine") {
+                        try await system.number("SELECT count(*) FROM quarantine") >= 10_001
+                    }
+                    try await services["i1"].stop()
+                    try await services.startIngester("i1")
+                    try await eventually("partitions are held") {
+                        try await services["i1"].metric("iot_ingest_partitions_held") == 4
+                    }
+                }
+                // One more message behind them all: whatever is read again has been read when it is there.
+                try await outside(system, "one")
+                try await eventually("the last one is there") {
+                    try await system.number("SELECT count(*) FROM quarantine WHERE routing_key = 'sensor_last.data'")
+                        == 1
+                }
+                #expect(try await system.number("SELECT count(*) FROM quarantine") == 10_003)
+                #expect(try await system.number("SELECT count(*) FROM stream_hole") == 0)
+            }
+        }
+
+        /// The greatest sequence has no successor: it is refused, and stops nobody.
+        @Test func hostileNumbersStopNobody() async throws {
+            try await Services.with(replicas: 1) { services in
+                let system = services.system
+                try await outside(system, "hostile")
+                try await eventually("the last frame is stored") {
+                    try await system.number(
+                        "SELECT count(*) FROM measurement WHERE sequence = \(FrameLimits.framesMax - 1)") == 1
+                }
+                #expect(try services["i1"].isRunning)
+                #expect(
+                    try await system.number("SELECT count(*) FROM quarantine WHERE reason = 'invalid_frame'") == 3)
+            }
+        }
+
+        /// A batch whose last message is poison: the good ones are stored once.
+        @Test func poisonAtTheEndOfABatchDoublesNothing() async throws {
+            try await Services.with(replicas: 1) { services in
+                let system = services.system
+                try await services["logs-ingester"].stop()
+                try await outside(system, "poisoned-logs")
+                try await services.start("logs-ingester")
+                try await eventually("the poison is in quarantine") {
+                    try await system.number("SELECT count(*) FROM quarantine WHERE reason = 'dead_letter'") == 1
+                }
+                try await eventually("the lines are stored") {
+                    try await system.number("SELECT count(*) FROM sensor_log") >= 9
+                }
+                try await outside(system, "logs")
+                try await eventually("and the next ones") {
+                    try await system.number("SELECT count(*) FROM sensor_log") >= 18
+                }
+                #expect(try await system.number("SELECT count(*) FROM sensor_log") == 18)
+            }
+        }
+
+        /// A table that is missing is no fault of the frames: they wait until somebody has mended it.
+        @Test func aBrokenSchemaSendsNothingToQuarantine() async throws {
+            try await Services.with(replicas: 1) { services in
+                let system = services.system
+                try await system.store.query("ALTER TABLE latest RENAME TO lost")
+                let simulator = try system.start(
+                    "sensor-simulator", ["--kind", "vibration:1000x2", "--for", "3s", "--serial-prefix", "w"])
+                let report = try SimulatorReport(await simulator.end())
+                let address = try await services["i1"].http()
+                try await eventually("the ingester says that it is not ready") {
+                    await TestServers.get(address + "/readyz")?.status == 503
+                }
+                #expect(try await system.number("SELECT count(*) FROM quarantine") == 0)
+                try await system.store.query("ALTER TABLE lost RENAME TO latest")
+                try await system.expectExactlyOnce([report])
+                #expect(try await system.number("SELECT count(*) FROM quarantine") == 0)
+            }
+        }
+
+        /// A sensor that is deleted and goes on sending is registered again.
+        @Test func aDeletedSensorComesBack() async throws {
+            try await Services.with(replicas: 1) { services in
+                let system = services.system
+                let simulator = try system.start(
+                    "sensor-simulator", ["--kind", "vibration:1000x1", "--for", "8s", "--serial-prefix", "d"])
+                try await eventually("it is stored") {
+                    try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") > 5
+                }
+                try await system.store.query("DELETE FROM sensor")
+                try await eventually("it is stored again") {
+                    try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") > 5
+                }
+                _ = try await simulator.end()
+                #expect(try await system.number("SELECT count(*) FROM quarantine") == 0)
+            }
+        }
+
+        /// SIGTERM ends a service within its grace even while the database does not answer.
+        @Test func sigtermEndsWhateverHangs() async throws {
+            try await Services.with(replicas: 1) { services in
+                let system = services.system
+                let simulator = try system.start(
+                    "sensor-simulator", ["--kind", "vibration:1000x2", "--for", "60s", "--serial-prefix", "h"])
+                try await eventually("it is stored") {
+                    try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") > 5
+                }
+                let begin = ContinuousClock.now
+                let ingester = try services["i1"].pid
+                try await system.store.transaction { session in
+                    try session.execute("LOCK TABLE sensor_boot IN ACCESS EXCLUSIVE MODE")
+                    // Long enough for a batch to wait for the lock, and for the signal to find it waiting.
+                    _ = try session.query("SELECT pg_sleep(1)")
+                    _ = kill(ingester, SIGTERM)
+                    _ = try session.query("SELECT pg_sleep(7)")
+                }
+                _ = try await services["i1"].end(within: .seconds(1))
+                #expect(begin.duration(to: .now) < .seconds(12))
+                try await services.startIngester("i1")
+                try await system.expectExactlyOnce([try SimulatorReport(await simulator.stop())])
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+import Testing
+
+@testable import iotctl
+
+/// One rule for all commands that need a confirmation.
+@Suite struct ConfirmationTests {
+    @Test func theUserIsAskedOnATerminalOnly() {
+        #expect(Confirmation.step(yes: false, isTerminal: true) == .ask)
+        #expect(Confirmation.step(yes: false, isTerminal: false) == .refuse)
+        #expect(Confirmation.step(yes: true, isTerminal: true) == .proceed)
+        #expect(Confirmation.step(yes: true, isTerminal: false) == .proceed)
+    }
+
+    /// No command has a confirmation of its own: what is called `--yes` has the help of the one rule.
+    @Test(arguments: HelpTests.Command.all())
+    func everyConfirmationIsTheSame(_ command: HelpTests.Command) throws {
+        let help = command.type.helpMessage(columns: 200)
+        guard help.contains(" --yes ") else { return }
+        #expect(help.contains("-y, --yes"))
+        #expect(help.contains("Do not ask for confirmation; required without a terminal."))
+    }
+}

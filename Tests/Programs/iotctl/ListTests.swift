@@ -1,0 +1,71 @@
+import ArgumentParser
+import Testing
+
+@testable import iotctl
+
+/// The options that all lists share.
+@Suite struct ListTests {
+    /// The lists, with the words that call them.
+    static let lists = [
+        "get sensors", "get alarms", "get commands", "get targets", "get partitions", "get policies", "quarantine ls",
+        "context ls",
+    ]
+
+    private func parse(_ call: String, _ words: String...) async throws -> any ParsableCommand {
+        try await IotCtl.asyncParseAsRoot(call.split(separator: " ").map { String($0) } + words)
+    }
+
+    @Test(arguments: lists)
+    func everyListHasTheSameFormats(_ list: String) async throws {
+        for format in ["table", "wide", "name", "json", "yaml"] { _ = try await parse(list, "-o", format) }
+        _ = try await parse(list, "--no-headers", "--output", "wide")
+        await #expect(throws: (any Error).self) { try await parse(list, "-o", "nmae") }
+    }
+
+    @Test func aMistypedFormatIsProposed() {
+        #expect(throws: (any Error).self) { try ListOptions.parse(["-o", "csv"]) }
+        let error = #expect(throws: ValidationError.self) { try ListFormat.read("nam") }
+        #expect(error?.message == "did you mean name?")
+        // What is no list has no names.
+        #expect(throws: (any Error).self) { try OutputOptions.parse(["-o", "name"]) }
+    }
+
+    /// `-w` is `iotctl watch …`, which lists nothing: what applies to the list only is refused.
+    @Test func watchingTakesNoOptionsOfLists() async throws {
+        for list in ["get sensors", "get alarms", "get commands"] {
+            _ = try await parse(list, "-w", "-o", "json")
+            await #expect(throws: (any Error).self) { try await parse(list, "-w", "-o", "name") }
+            await #expect(throws: (any Error).self) { try await parse(list, "-w", "--no-headers") }
+        }
+        for list in ["get alarms", "get commands"] {
+            await #expect(throws: (any Error).self) { try await parse(list, "-w", "--since", "1h") }
+        }
+        await #expect(throws: (any Error).self) { try await parse("get sensors", "-w", "--sort-by", "age") }
+    }
+
+    @Test func onlyFullFormatsHaveAllValues() throws {
+        let full = try [[], ["-o", "name"], ["-o", "wide"], ["-o", "json"], ["-o", "yaml"]].map {
+            try ListOptions.parse($0).isFull
+        }
+        #expect(full == [false, false, true, true, true])
+    }
+
+    @Test func sensorsAreNamedOrSelected() throws {
+        let named = try SensorFilter.parse(["lab-1", "press-*"])
+        #expect(named.words == ["lab-1", "press-*"] && !named.isEmpty)
+        #expect(try SensorFilter.parse([]).isEmpty)
+        #expect(try !SensorFilter.parse(["-l", "hall=3"]).isEmpty)
+        #expect(throws: (any Error).self) { try SensorFilter.parse(["lab-1", "-l", "hall=3"]) }
+        #expect(throws: (any Error).self) { try SensorFilter.parse((0...32).map { "a\($0)*" }) }
+        _ = try SensorFilter.parse((0...1000).map { "a\($0)" })
+    }
+
+    /// A glob stands for several sensors, as -l does: the same question, and the same report.
+    @Test func aGlobIsASelection() throws {
+        let selection = try SensorSelection.parse([])
+        #expect(!selection.naming(["lab-1", "lab-2"]).isFleet)
+        #expect(selection.naming(["lab-1", "lab-*"]).isFleet)
+        #expect(try SensorSelection.parse(["--all"]).isFleet)
+        #expect(try SensorSelection.parse(["-l", "hall=3"]).isFleet)
+    }
+}

@@ -1,0 +1,1 @@
+"""What runs, measures and checks the system in development. scripts/ has a thin entry for each command."""

@@ -1,0 +1,1 @@
+"""Checks of everything that deploys the system, and what makes and tries its files."""

@@ -1,0 +1,1 @@
+"""Links, pages and pictures of the documentation."""
