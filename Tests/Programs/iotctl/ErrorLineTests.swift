@@ -33,7 +33,7 @@ import Testing
         (["watch", "lab-1"], "iotctl: unknown command: iotctl watch lab-1; did you mean iotctl watch sensors lab-1?"),
         (["wait", "lab-1"], "iotctl: unknown command: iotctl wait lab-1; did you mean iotctl wait sensor lab-1?"),
         (["slep", "lab-1"], "iotctl: unknown command: slep; did you mean sleep?"),
-        (["frobnicate"], "iotctl: unknown command: iotctl frobnicate; see iotctl --help"),
+        (["frobnicate"], "iotctl: unknown command: frobnicate; see iotctl --help"),
         (["export", "lab-1", "--from", "soon"], "iotctl: the value 'soon' is invalid for '--from <time>'"),
         (["audit", "--since", "2199-01-01"], "iotctl: --since is not in the past: 2199"),
         (["get", "sensors", "--context"], "iotctl: "), (["wait", "sensor", "lab-1", "--for", "x"], "iotctl: "),
