@@ -149,8 +149,9 @@ final class PartitionWorker {
         case .readOn: return true
         case .readElsewhere: return false
         case .stepped(let offsets):
-            let range = "\(offsets.lowerBound)…\(offsets.upperBound)"
-            context.logger.error("\(lease.stream): the broker can't deliver the messages \(range); skipped")
+            let (first, last) = (offsets.lowerBound, offsets.upperBound)
+            let messages = first == last ? "message \(first)" : "messages \(first) to \(last)"
+            context.logger.error("\(lease.stream): the broker can't deliver \(messages); skipped")
             IngestMetrics.noteUndeliverable(offsets.count, in: context.metrics)
             return true
         }

@@ -22,8 +22,10 @@ public struct SensorAudit: Sendable, Equatable {
 }
 
 extension StoreConnection {
-    /// Sensors that are looked at in one transaction.
-    private static let auditSensorsMax = 100
+    /// The number of sensors that one transaction of an audit reads.
+    private static let auditSensorsMax = 1000
+    /// The number of sensors whose gaps one transaction explains.
+    private static let explainedSensorsMax = 100
     /// A transaction that sees one moment of all tables, and changes nothing.
     private static let snapshot: SQL = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -51,14 +53,14 @@ extension StoreConnection {
     }
 
     /// Sensors with gaps that have no cause yet, by their numbers.
-    /// - Parameter after: only of sensors with higher numbers; `auditSensorsMax` of them at a time.
+    /// - Parameter after: only of sensors with higher numbers; `explainedSensorsMax` of them at a time.
     /// - Throws: `StoreError`.
     public func sensorsWithoutCauses(after: Int32) throws -> [Int32] {
         try fetch(
             """
             SELECT sensor_id FROM sensor s
              WHERE sensor_id > \(after) AND EXISTS (SELECT FROM sequence_gap g WHERE g.sensor_id = s.sensor_id
-                   AND g.cause = 'late') ORDER BY sensor_id LIMIT \(Self.auditSensorsMax)
+                   AND g.cause = 'late') ORDER BY sensor_id LIMIT \(Self.explainedSensorsMax)
             """, timeout: .seconds(30)
         ).map { try $0.integer("sensor_id", as: Int32.self) }
     }
@@ -162,9 +164,9 @@ extension Session {
         return Dictionary(pairs) { first, _ in first }
     }
 
-    /// Quarantined payloads that are looked at for all sensors of a transaction: each has its share of them.
+    /// The number of quarantined payloads that one transaction reads; each sensor that has any gets the same share.
     private static let payloadsMax = 100_000
-    /// Quarantined payloads of a sensor that are looked at, the newest.
+    /// The number of quarantined payloads of one sensor that are read, the newest first.
     private static let payloadsOfASensorMax = 10_000
 
     /// What `LossAudit` needs to know of sensors.
@@ -194,9 +196,12 @@ extension Session {
                     boot: boot, stored: try row.stored(gaps.removeValue(forKey: key) ?? []),
                     announced: try row.announced))
         }
-        let share = min(Self.payloadsOfASensorMax, Self.payloadsMax / ids.count)
-        for (sensor, payload) in try quarantinedPayloads(ids, countMax: share) {
-            facts[sensor]?.quarantined.append(payload)
+        let refused = try sensorsWithQuarantinedPayloads(ids)
+        if !refused.isEmpty {
+            let share = min(Self.payloadsOfASensorMax, Self.payloadsMax / refused.count)
+            for (sensor, payload) in try quarantinedPayloads(refused, countMax: share) {
+                facts[sensor]?.quarantined.append(payload)
+            }
         }
         for sensor in facts.keys { facts[sensor]?.holes = holes }
         return facts
@@ -237,6 +242,16 @@ extension Session {
             holes[try row.text("stream"), default: []].append(hole)
         }
         return holes
+    }
+
+    /// Those of the sensors that have a quarantined payload which came by a stream.
+    private func sensorsWithQuarantinedPayloads(_ sensors: [Int32]) throws -> [Int32] {
+        try fetch(
+            """
+            SELECT sensor_id FROM sensor s WHERE sensor_id = ANY (\(sensors)::int[])
+                AND EXISTS (SELECT FROM quarantine WHERE serial = s.serial AND stream_offset IS NOT NULL)
+            """
+        ).map { try $0.integer("sensor_id", as: Int32.self) }
     }
 
     /// The newest payloads of each sensor that came by a stream.

@@ -1,20 +1,18 @@
 /// Writes the elements of an array.
 struct JSONElementEncoder: UnkeyedEncodingContainer {
     let node: JSONNode
-    let codingPath: [any CodingKey]
-    var count: Int { node.elements.count }
+    var codingPath: [any CodingKey] { [] }
+    var count: Int { node.count }
 
-    func encodeNil() { node.element().scalar = .null }
+    func encodeNil() { node.append(.null) }
 
-    func encode<Value: Encodable>(_ value: Value) throws { try node.element().fill(with: value, codingPath) }
+    func encode<Value: Encodable>(_ value: Value) throws { node.append(try JSONValue(encoding: value)) }
 
     func nestedContainer<NestedKey: CodingKey>(keyedBy type: NestedKey.Type) -> KeyedEncodingContainer<NestedKey> {
-        encoder().container(keyedBy: type)
+        node.nested().container(keyedBy: type)
     }
 
-    func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { encoder().unkeyedContainer() }
+    func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { node.nested().unkeyedContainer() }
 
-    func superEncoder() -> any Encoder { encoder() }
-
-    private func encoder() -> JSONTreeEncoder { JSONTreeEncoder(node: node.element(), codingPath: codingPath) }
+    func superEncoder() -> any Encoder { node.nested() }
 }

@@ -41,6 +41,11 @@ public enum JSONValue: Sendable {
     /// Parses JSON; the fields of objects are in the order of their names.
     /// - Returns: nil if the text is not JSON.
     public init?(json: String) {
+        if json == "{}" {
+            // Most sensors have no tags, and a decoder for each costs more than all else of a list.
+            self = .object([])
+            return
+        }
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(json.utf8)) else { return nil }
         self = value
     }

@@ -44,7 +44,7 @@ struct ChannelPlot {
         // In a plot with an even number of rows the middle is at the upper edge of the row below it.
         if rows > 4 { values.append((rows / 2, middle)) }
         for digits in 3...6 {
-            let labels = values.map { ($0.0, String(format: "%.\(digits)g", $0.1)) }
+            let labels = values.map { ($0.0, $0.1.significant(digits)) }
             let isClear = Set(labels.map(\.1)).count == labels.count
             if isClear || digits == 6 { return Dictionary(labels, uniquingKeysWith: { first, _ in first }) }
         }

@@ -43,14 +43,6 @@ extension GeoPosition {
     var short: String { String(format: "%.5f, %.5f, %.0f m", latitude, longitude, altitude) }
 }
 
-extension Double {
-    /// The number with four significant digits, for people: "3.972", "1013", "101325"; integers below a million keep
-    /// their digits.
-    var compact: String { (1000..<1_000_000).contains(abs(self)) ? String(format: "%.0f", self) : significant(4) }
-
-    private func significant(_ digits: Int) -> String { isFinite ? String(format: "%.\(digits)g", self) : short }
-}
-
 extension JSONValue {
     /// This value as the tags of a sensor, for people: "hall=3,line=2".
     var tagsText: String { flat(separator: ",") }

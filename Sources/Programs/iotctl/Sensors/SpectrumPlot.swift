@@ -49,13 +49,13 @@ struct SpectrumPlot {
         default: return ""
         }
         if !isLinear { return "\(Int(((share - 1) * Self.decibels).rounded())) dB" }
-        return String(format: "%.3g", share * (spectrum.amplitudes.dropFirst().max() ?? 0))
+        return (share * (spectrum.amplitudes.dropFirst().max() ?? 0)).significant(3)
     }
 
     /// The frequencies at the quarters of the axis.
     private var axis: [PlotFrame.Label] {
         (0...4).map { quarter in
-            let number = String(format: "%.4g", spectrum.highestHertz * Double(quarter) / 4)
+            let number = (spectrum.highestHertz * Double(quarter) / 4).significant(4)
             return PlotFrame.Label(share: Double(quarter) / 4, text: quarter == 4 ? "\(number) Hz" : number)
         }
     }

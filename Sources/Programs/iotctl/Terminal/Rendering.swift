@@ -162,12 +162,3 @@ extension String {
         return printable
     }
 }
-
-extension Double {
-    /// The number with at most six significant digits, for people: "1.23457", "1000", "1.5e-07".
-    var short: String {
-        // Integers, such as sample rates, without the cost of a format.
-        if let integer = Int(exactly: self), integer != 0, abs(integer) < 1_000_000 { return "\(integer)" }
-        return isFinite ? String(format: "%.6g", self) : isNaN ? "NaN" : self < 0 ? "-inf" : "inf"
-    }
-}
