@@ -106,18 +106,24 @@ struct VibrationTable: Sendable {
 /// Holds at most 32 loops (0.4 MB each at 5 kHz, 14 MB at 200 kHz). For a 33rd rate the library returns the loop of the
 /// nearest rate: the machine then appears to turn a little faster or slower.
 public final class SignalLibrary: Sendable {
-    private static let tablesMax = 32
     private let seed: UInt64
+    private let tablesMax: Int
     private let tables = Mutex<[VibrationTable]>([])
 
     /// An empty library whose loops depend on `seed`.
-    public init(seed: UInt64) { self.seed = seed }
+    public convenience init(seed: UInt64) { self.init(seed: seed, tablesMax: 32) }
+
+    /// An empty library of at most that many loops.
+    init(seed: UInt64, tablesMax: Int) {
+        self.seed = seed
+        self.tablesMax = tablesMax
+    }
 
     /// The loop for `rate`, computed at the first request (5 ms at 5 kHz).
     func table(at rate: SampleRate) -> VibrationTable {
         tables.withLock { tables in
             let nearest = tables.min { abs($0.rate.hertz - rate.hertz) < abs($1.rate.hertz - rate.hertz) }
-            if let nearest, nearest.rate == rate || tables.count >= Self.tablesMax { return nearest }
+            if let nearest, nearest.rate == rate || tables.count >= tablesMax { return nearest }
             let table = VibrationTable(rate: rate, seed: seed)
             tables.append(table)
             return table

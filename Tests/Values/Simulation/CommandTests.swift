@@ -88,7 +88,7 @@ import Testing
         let serial = try #require(SerialNumber("tape"))
         var tape = VirtualSensor(
             configuration: SensorConfiguration(serial: serial, source: .recording(recording), seed: 1), boot: 1,
-            start: origin, library: SignalLibrary(seed: 1))
+            start: origin, library: sharedLibrary)
         let acks = tape.receive(command("change_sample_frequency", ["hertz": .number(5)]), at: origin).acks
         #expect(acks.last?.outcome == .rejected && acks.last?.reason.contains("own rate, 10 Hz") == true)
     }

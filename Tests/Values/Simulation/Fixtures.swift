@@ -12,10 +12,13 @@ func rate(_ hertz: Double) throws -> SampleRate { try #require(SampleRate(hertz:
 /// The moment that many seconds after `origin`.
 func after(_ seconds: Double) -> Timestamp { origin.advanced(byNanoseconds: Int64((seconds * 1e9).rounded())) }
 
+/// The vibration of all tests that do not ask for another one. A debug build takes 50 ms for the table of a rate.
+let sharedLibrary = SignalLibrary(seed: 1)
+
 /// A sensor of that kind, started at `origin`.
 func sensor(
     _ kind: SensorKind, hertz: Double? = nil, seed: UInt64 = 7, encoding: SampleEncoding = .floats,
-    library: SignalLibrary = SignalLibrary(seed: 1)
+    library: SignalLibrary = sharedLibrary
 ) throws -> VirtualSensor {
     let serial = try #require(SerialNumber("test-\(kind.rawValue)"))
     var configuration = SensorConfiguration(serial: serial, source: .kind(kind), seed: seed)

@@ -163,7 +163,7 @@ import Testing
     }
 
     /// Random operations on the outbox and on a model of arrays must agree in everything that can be seen.
-    @Test(arguments: 1...30)
+    @Test(arguments: 1...10)
     func agreesWithASimpleModel(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let limits = OutboxLimits(bytesMax: 40 * 200, windowMax: 5)

@@ -28,7 +28,7 @@ import Time
         let serial = try #require(SerialNumber("tape"))
         var tape = VirtualSensor(
             configuration: SensorConfiguration(serial: serial, source: .recording(recording), seed: 1), boot: 1,
-            start: origin, library: SignalLibrary(seed: 1))
+            start: origin, library: sharedLibrary)
         return tape.flush(at: after(seconds))
     }
 
@@ -158,7 +158,7 @@ import Time
     }
 
     /// Random, truncated and flipped bytes give a recording or a `RecordingError`, never a trap.
-    @Test(arguments: 1...8)
+    @Test(arguments: 1...4)
     func fuzz(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let data = (0..<64).flatMap { word($0 * 999, bytes: 2) }

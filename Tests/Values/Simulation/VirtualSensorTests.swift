@@ -41,15 +41,15 @@ import Time
     @Test func limitsOfAFrame() throws {
         let serial = try #require(SerialNumber("limits"))
         var configuration = SensorConfiguration(serial: serial, source: .kind(.vibration), seed: 1)
-        configuration.rate = try rate(48_000)
+        configuration.rate = try rate(24_000)
         configuration.frameShape = FrameShape(nanosecondsMax: 50_000_000, samplesMax: 1000)
         var first = VirtualSensor(
-            configuration: configuration, boot: 1, start: origin, library: SignalLibrary(seed: 1))
+            configuration: configuration, boot: 1, start: origin, library: sharedLibrary)
         #expect(first.frames(until: after(0.1)).allSatisfy { $0.length == 1000 })
         configuration.frameShape = FrameShape(nanosecondsMax: .max, samplesMax: .max)
         var second = VirtualSensor(
-            configuration: configuration, boot: 1, start: origin, library: SignalLibrary(seed: 1))
-        let frame = try #require(second.frames(until: after(10)).first)
+            configuration: configuration, boot: 1, start: origin, library: sharedLibrary)
+        let frame = try #require(second.frames(until: after(3)).first)
         #expect(frame.length == 65_536)
         try frame.validate()
     }
@@ -68,7 +68,7 @@ import Time
     }
 
     /// Whatever is commanded and however often the sensor is polled: no sample is lost or taken twice.
-    @Test(arguments: 1...20)
+    @Test(arguments: 1...8)
     func noSampleIsLostOrDoubled(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         var machine = try sensor(.climate, hertz: 50)
@@ -170,7 +170,7 @@ import Time
         let place = GeoPosition(latitude: 1, longitude: 2, altitude: 3)
         configuration.place = place
         var standing = VirtualSensor(
-            configuration: configuration, boot: 1, start: origin, library: SignalLibrary(seed: 1))
+            configuration: configuration, boot: 1, start: origin, library: sharedLibrary)
         let frames = standing.frames(until: after(1000), atMost: 1000)
         #expect(frames.indices.filter { frames[$0].place == place } == [0, 600])
     }

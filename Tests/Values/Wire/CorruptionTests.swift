@@ -36,7 +36,7 @@ import Wire
         var random = SplitMix64(seed: 3)
         var injector = FaultInjector(plan: try FaultPlan("corrupt:100%"), seed: 3)
         var lengths = Set<Int>()
-        for sequence in 0..<Int64(10_000) {
+        for sequence in 0..<Int64(4000) {
             let payload = FrameCodec.encode(frame(sequence, &random))
             let left = injector.pass(OutgoingFrame(sequence: sequence, samples: 1, payload: payload))
             guard left.count == 1, let damaged = left.first?.payload, !damaged.isEmpty,

@@ -309,7 +309,7 @@ import Testing
     }
 
     /// Whatever is lost is listed once, and what is found is what is listed.
-    @Test(arguments: 0..<40)
+    @Test(arguments: 0..<20)
     func everyMissingFrameHasOneCause(round: UInt64) {
         var random = SplitMix64(seed: round)
         var all = LossAudit.Facts()

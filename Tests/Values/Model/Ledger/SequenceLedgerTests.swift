@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<20)
+    @Test(arguments: 0..<10)
     func anyOrderAndAnyRepeatAgreesWithASet(round: UInt64) {
         var random = SplitMix64(seed: round)
         var ledger = SequenceLedger()
