@@ -13,6 +13,7 @@ extension MeasurementRow {
 extension CopyBuffer {
     /// Adds a row of `MeasurementRow.copyTarget`.
     public mutating func append(_ row: MeasurementRow) {
+        let count = row.samples.count
         beginRow(fields: 20)
         field(timeUnixMicroseconds: row.time.unixMicroseconds)
         field(row.time.nanosecondsBelowMicrosecond)
@@ -21,7 +22,7 @@ extension CopyBuffer {
         field(row.position?.boot)
         field(row.position?.sequence)
         field(row.rateHertz)
-        field(Int32(row.samples.count))
+        field(Int32(count))
         field(row.statistics.min)
         field(row.statistics.max)
         if case .value(let value) = row.samples { field(value) } else { field(row.statistics.mean) }
@@ -41,6 +42,6 @@ extension CopyBuffer {
         case .value: for _ in 0..<4 { null() }
         }
         let finite = row.statistics.finiteCount
-        if finite == row.samples.count { null() } else { field(Int32(finite)) }
+        if finite == count { null() } else { field(Int32(finite)) }
     }
 }

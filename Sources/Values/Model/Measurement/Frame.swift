@@ -35,6 +35,7 @@ public struct Frame: Sendable, Equatable {
 
     /// Nanoseconds from the first sample to the last.
     public var spanNanoseconds: Int64 {
+        let length = length
         guard let rate, length > 1 else { return 0 }
         return rate.nanoseconds(toSample: Int64(length - 1))
     }

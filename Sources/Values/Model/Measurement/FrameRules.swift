@@ -76,7 +76,8 @@ extension Frame {
                 }
             }
         }
-        if length > 1 { try validateSpan() }
+        let length = length
+        if length > 1 { try validateSpan(of: length) }
         if let position, position.boot < 0 { throw Rejection(.invalidFrame, "boot above 2^63 - 1") }
         if let position, !(0..<FrameLimits.framesMax).contains(position.sequence) {
             throw Rejection(.invalidFrame, "sequence not below 2^53")
@@ -84,18 +85,23 @@ extension Frame {
         if let place, !place.isValid { throw Rejection(.invalidFrame, "a place that is not on Earth") }
     }
 
-    private func validateSpan() throws(Rejection) {
-        guard rate != nil else { throw Rejection(.invalidFrame, "several samples without a valid rate") }
-        guard spanNanoseconds <= FrameLimits.spanNanosecondsMax else {
+    /// Checks the span of a frame whose longest block has that many samples. The span is computed once, because this is
+    /// called for every frame of a stream.
+    private func validateSpan(of length: Int) throws(Rejection) {
+        guard let rate else { throw Rejection(.invalidFrame, "several samples without a valid rate") }
+        let span = rate.nanoseconds(toSample: Int64(length - 1))
+        guard span <= FrameLimits.spanNanosecondsMax else {
             throw Rejection(.invalidFrame, "spans more than a day")
         }
-        guard rowsMax <= FrameLimits.rowsMax else {
-            throw Rejection(.invalidFrame, "\(blocks.count) blocks over \(minutesMax) minutes: too many rows")
+        let minutes = Self.minutesMax(span: span)
+        guard blocks.count * minutes <= FrameLimits.rowsMax else {
+            throw Rejection(.invalidFrame, "\(blocks.count) blocks over \(minutes) minutes: too many rows")
         }
     }
 
     /// The most rows that a valid frame can become: one for each block and UTC minute that it touches.
-    public var rowsMax: Int { blocks.count * minutesMax }
+    public var rowsMax: Int { blocks.count * Self.minutesMax(span: spanNanoseconds) }
 
-    private var minutesMax: Int { spanNanoseconds == 0 ? 1 : Int(spanNanoseconds / 60_000_000_000) + 2 }
+    /// The most UTC minutes that a span of that many nanoseconds touches.
+    private static func minutesMax(span: Int64) -> Int { span == 0 ? 1 : Int(span / 60_000_000_000) + 2 }
 }

@@ -62,7 +62,7 @@ public struct RowCutter: Sendable {
                     clock: trusted.verdict)
             }
             let all = 0..<block.samples.count
-            for range in Self.minutes(of: block.samples.count, start: trusted.time, rate: frame.rate) {
+            Self.forEachMinute(of: block.samples.count, start: trusted.time, rate: frame.rate) { range in
                 let part = row(range)
                 emit(part)
                 if range == all { whole?(part) } else if range.lowerBound == 0 { whole?(row(all)) }
@@ -71,22 +71,22 @@ public struct RowCutter: Sendable {
         return trusted
     }
 
-    /// The sample indices of each UTC minute that a run of samples touches.
-    static func minutes(of count: Int, start: Timestamp, rate: SampleRate?) -> [Range<Int>] {
-        guard count > 1, let rate else { return [0..<count] }
+    /// Calls `body` with the sample indices of each UTC minute that a run of samples touches, in order of time.
+    private static func forEachMinute(
+        of count: Int, start: Timestamp, rate: SampleRate?, _ body: (Range<Int>) -> Void
+    ) {
+        guard count > 1, let rate else { return body(0..<count) }
         let end = start.advanced(byNanoseconds: rate.nanoseconds(toSample: Int64(count - 1)))
-        if minute(of: start) == minute(of: end) { return [0..<count] }
-        var ranges: [Range<Int>] = []
+        if minute(of: start) == minute(of: end) { return body(0..<count) }
         var first = 0
         while first < count {
             let time = start.advanced(byNanoseconds: rate.nanoseconds(toSample: Int64(first)))
             let border = (minute(of: time) + 1) * minute
             let inside = rate.samples(within: border - 1 - start.unixNanoseconds)
             let next = max(first + 1, Int(clamping: min(inside, Int64(count))))
-            ranges.append(first..<next)
+            body(first..<next)
             first = next
         }
-        return ranges
     }
 
     private static func minute(of time: Timestamp) -> Int64 {
