@@ -45,8 +45,8 @@ size_t cschema_step_count(void) { return COUNT_OF(steps); }
 
 struct cschema_file cschema_step(size_t index) { return steps[index]; }
 
-// The functions and views: each file replaces what it defines, whenever it changed. A file may use what those above it
-// define.
+// The functions, views and comments: each file replaces what it defines, whenever it changed. A file may use what those
+// above it define.
 
 static const unsigned char functions_statistics[] = {
 #embed "../../Database/Store/Schema/Functions/statistics.sql"
@@ -81,6 +81,9 @@ static const unsigned char functions_retention[] = {
 static const unsigned char functions_history[] = {
 #embed "../../Database/Store/Schema/Functions/history.sql"
 };
+static const unsigned char functions_comments[] = {
+#embed "../../Database/Store/Schema/Functions/comments.sql"
+};
 
 static const struct cschema_file functions[] = {
     FUNCTIONS(statistics),
@@ -94,6 +97,7 @@ static const struct cschema_file functions[] = {
     FUNCTIONS(fleet),
     FUNCTIONS(retention),
     FUNCTIONS(history),
+    FUNCTIONS(comments),
 };
 
 size_t cschema_functions_count(void) { return COUNT_OF(functions); }

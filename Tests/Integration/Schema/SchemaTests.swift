@@ -101,6 +101,28 @@ extension Integration {
             }
         }
 
+        /// The comments of steps that are released are reworded in `comments.sql`.
+        @Test func commentsArePlainEnglish() async throws {
+            try await TestSystem.with { system in
+                try await Migrations.apply(to: system.store)
+                let words = """
+                    somebody|nobody|whoever|anew|good-bye|for ever|heard of|comes? to|people want|don''t|can''t|said so
+                    """
+                let comments = "FROM pg_description WHERE description ~* '\\m(\(words))\\M'"
+                #expect(
+                    try await system.number(
+                        """
+                        SELECT count(*) \(comments) AND (
+                               objoid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+                               OR objoid IN (SELECT p.oid FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
+                                 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')))
+                        """) == 0)
+                // The words are found where they are.
+                try await system.store.query("COMMENT ON TABLE sensor IS 'Nobody''s sensor.'")
+                #expect(try await system.number("SELECT count(*) \(comments) AND objoid = 'sensor'::regclass") == 1)
+            }
+        }
+
         /// What has no comment, or an empty one, of all that is not an extension's or the server's own.
         private func unexplained(_ system: TestSystem) async throws -> [String] {
             try await system.store.query(

@@ -1,4 +1,4 @@
-/// The SQL functions and views of a release: files that replace the definitions, applied after the steps of
+/// The SQL functions, views and comments of a release: files that replace the definitions, applied after the steps of
 /// `Migrations`, whenever a file differs from the one that the database has.
 ///
 /// See docs/decisions/0017-functions-are-replaced.md.
@@ -30,7 +30,7 @@ public struct Functions: Sendable {
     }
 
     /// The functions of this program. A test knows the fingerprint of each revision.
-    public static let current = Functions(revision: 2, files: EmbeddedSQL.functions)
+    public static let current = Functions(revision: 3, files: EmbeddedSQL.functions)
 
     /// The functions of a release before such files existed: its steps define all functions.
     public static let none = Functions(revision: 0, files: [])
