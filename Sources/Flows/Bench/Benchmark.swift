@@ -135,7 +135,7 @@ public actor Benchmark {
         target = run.messages
         try await store.releasePartitions(plan.holder)
         let end = ContinuousClock.now + Self.timeout
-        while try await store.partitionStates().allSatisfy({ $0.owner == nil }) {
+        while try await store.partitions().allSatisfy({ $0.holder == nil }) {
             if ContinuousClock.now > end { throw BenchmarkError(description: "no ingester took its streams back") }
             try await Task.sleep(for: Self.look)
         }

@@ -189,11 +189,11 @@ public enum Doctor {
     /// The oldest message of each stream and its oldest unstored message, all concurrently: a stream without unread
     /// messages delivers nothing until the time limit.
     private static func read(
-        _ partitions: [PartitionState], _ connection: BrokerConnection
+        _ partitions: [PartitionRecord], _ connection: BrokerConnection
     ) async throws -> [String: DoctorFacts.Stream] {
         var consumers: [(stream: String, first: BrokerConnection.Consumer, next: BrokerConnection.Consumer)] = []
         for partition in partitions {
-            let next = partition.committed.map { StreamOffset.offset($0 + 1) } ?? .first
+            let next = partition.committedOffset.map { StreamOffset.offset($0 + 1) } ?? .first
             consumers.append(
                 (
                     partition.stream,
@@ -260,7 +260,7 @@ public enum Doctor {
             return facts
         }
         facts.partitionCount = await asking.ask("streams") { try await store.partitionCount() }
-        facts.partitions = await asking.ask("partitions") { try await store.partitionStates() }
+        facts.partitions = await asking.ask("partitions") { try await store.partitions() }
         facts.replicas = await asking.ask("ingesters") { try await store.livingReplicas() }
         facts.quarantined = await asking.ask("quarantine") { try await store.quarantineCount() }
         facts.upkeep = await asking.ask("rollups") { try await store.upkeep() }

@@ -61,10 +61,10 @@ extension DoctorFacts {
         }
         let all = partitions.value ?? []
         if all.isEmpty { return [.problem("partitions", "there are none yet", fix: Self.createMissing)] }
-        let free = all.filter { $0.owner == nil }
+        let free = all.filter { $0.holder == nil }
         var findings: [Finding] = []
         if free.isEmpty {
-            let newest = all.compactMap(\.commitAge).min().map { ", newest commit \(Self.format($0.seconds)) ago" }
+            let newest = all.compactMap(\.committedAge).min().map { ", newest commit \(Self.format($0.seconds)) ago" }
             findings.append(
                 .ok("partitions", "\(all.count) of \(all.count) have an owner\(newest ?? ", nothing committed yet")"))
         } else {
@@ -77,7 +77,7 @@ extension DoctorFacts {
         return findings + lagFindings(all)
     }
 
-    private func lagFindings(_ all: [PartitionState]) -> [Finding] {
+    private func lagFindings(_ all: [PartitionRecord]) -> [Finding] {
         if broker.value == nil { return [.notChecked("lag", because: "broker")] }
         let lags = all.map(lagFinding)
         let bad = lags.filter { $0.result != .ok }
@@ -93,7 +93,7 @@ extension DoctorFacts {
         return [.ok("lag", "\(text), far from the streams' retention")]
     }
 
-    private func lagFinding(_ partition: PartitionState) -> Finding {
+    private func lagFinding(_ partition: PartitionRecord) -> Finding {
         let stream = partition.stream
         let fact = readings[stream] ?? .notAsked(because: "streams")
         if let finding = unknown("lag", fact, stream, fix: "see RabbitMQ's log") { return finding }
@@ -101,7 +101,7 @@ extension DoctorFacts {
         let queue = policies.value?.first { $0.name == stream }
         let definition = queue?.effectivePolicyDefinition
         var backlog = StreamBacklog(
-            committed: partition.committed, first: reading.first,
+            committed: partition.committedOffset, first: reading.first,
             messages: queue?.messages ?? (reading.first == nil ? 0 : 1),
             oldestSeconds: reading.oldestUnreadSeconds,
             bytes: (queue?.segments ?? 0) * (definition?.segmentBytes ?? StreamBacklog.segmentBytesDefault),

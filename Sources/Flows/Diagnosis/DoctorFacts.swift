@@ -85,7 +85,7 @@ struct DoctorFacts: Sendable {
     var databaseOffset: ClockOffset?
     var schema = Fact<Migrations.State>.notAsked(because: "database")
     var partitionCount = Fact<Int?>.notAsked(because: "database")
-    var partitions = Fact<[PartitionState]>.notAsked(because: "database")
+    var partitions = Fact<[PartitionRecord]>.notAsked(because: "database")
     var replicas = Fact<[String]>.notAsked(because: "database")
     var quarantined = Fact<Int>.notAsked(because: "database")
     var upkeep = Fact<StoreUpkeep>.notAsked(because: "database")

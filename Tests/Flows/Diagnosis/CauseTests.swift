@@ -25,7 +25,7 @@ import Wire
         facts.databaseOffset = .init(seconds: 0, uncertainty: 0.001)
         facts.schema = .known(Migrations.State())
         facts.partitionCount = .known(1)
-        facts.partitions = .known([PartitionState(stream: "measurements.0", owner: "a", committed: 9)])
+        facts.partitions = .known([PartitionRecord("measurements.0", owner: "a", committed: 9)])
         facts.replicas = .known(["a"])
         facts.quarantined = .known(0)
         facts.undeliverable = .known(.init())
@@ -151,7 +151,7 @@ import Wire
             findings: [
                 finding("a", .ok), finding("b", .notChecked, because: "c"), finding("c", .notChecked, because: "d"),
                 finding("d", .problem), finding("e", .warning), finding("f", .notChecked, because: "a"),
-                finding("g", .notChecked, because: "nobody"), finding("h", .notChecked, because: "i"),
+                finding("g", .notChecked, because: "nothing"), finding("h", .notChecked, because: "i"),
                 finding("i", .notChecked, because: "h"),
             ], isAnybodyThere: true)
         let groups = diagnosis.groups

@@ -37,7 +37,7 @@ import Wire
         facts.partitionCount = .known(2)
         facts.partitions = .known(
             (0..<2).map {
-                PartitionState(stream: Routing.stream($0), owner: "a", committed: 99, commitAge: .seconds(3))
+                PartitionRecord(Routing.stream($0), owner: "a", committed: 99, age: .seconds(3))
             })
         facts.replicas = .known(["a"])
         facts.quarantined = .known(0)
@@ -236,7 +236,15 @@ import Wire
             (
                 "no owner", ["problem partitions"],
                 {
-                    $0.partitions = .known([PartitionState(stream: "measurements.0", committed: 99)])
+                    $0.partitions = .known([PartitionRecord("measurements.0", committed: 99)])
+                }
+            ),
+            (
+                "the owner is dead", ["problem partitions"],
+                {
+                    $0.partitions = .known([
+                        PartitionRecord("measurements.0", owner: "a", committed: 99, leaseLeft: .seconds(-1))
+                    ])
                 }
             ),
             ("no partitions", ["problem partitions"], { $0.partitions = .known([]) }),
@@ -247,7 +255,7 @@ import Wire
             ("retention", ["problem kept"], { $0.upkeep = .known(upkeep(overdue: .seconds(90_000))) }),
             ("grows", ["warning growth"], { $0.upkeep = .known(upkeep(freeBytes: 20_000_000_000)) }),
             ("grows fast", ["problem growth"], { $0.upkeep = .known(upkeep(freeBytes: 5_000_000_000)) }),
-            ("nobody knows the disk", [], { $0.upkeep = .known(upkeep(freeBytes: nil)) }),
+            ("the disk is unknown", [], { $0.upkeep = .known(upkeep(freeBytes: nil)) }),
             (
                 "full, and so blocked", ["problem disk"],
                 {
@@ -427,7 +435,7 @@ import Wire
         #expect(DoctorFacts.format(seconds) == text)
     }
 
-    /// What takes too long is given up, and what it gives later disturbs nobody.
+    /// What takes too long is given up, and its later result is ignored.
     @Test func waitingHasAnEnd() async throws {
         #expect(try await within(.seconds(20)) { 7 } == 7)
         await #expect(throws: TimedOut.self) {
@@ -435,5 +443,17 @@ import Wire
         }
         struct Mine: Error {}
         await #expect(throws: Mine.self) { try await within(.seconds(20)) { throw Mine() } }
+    }
+}
+
+extension PartitionRecord {
+    /// A partition of that stream, which the owner holds for some seconds more.
+    init(
+        _ stream: String, owner: String? = nil, committed: Int64?, age: Duration? = nil,
+        leaseLeft: Duration = .seconds(4)
+    ) {
+        self.init(
+            stream: stream, incarnation: 1, owner: owner, epoch: 1, leaseLeft: owner == nil ? nil : leaseLeft,
+            committedOffset: committed, committedAt: nil, committedAge: age, at: Timestamp(unixMilliseconds: 0))
     }
 }

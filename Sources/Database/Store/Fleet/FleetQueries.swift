@@ -56,6 +56,9 @@ public struct PartitionRecord: Sendable, Equatable {
     /// The time of the query, by the database's clock.
     public var at: Timestamp
 
+    /// The replica that holds the lease at the time of the query; nil: none, or the lease has expired.
+    public var holder: String? { leaseLeft.map { $0 > .zero } == true ? owner : nil }
+
     /// Messages stored per second since an earlier query; nil if the stream was recreated or no time has passed.
     public func messagesPerSecond(since earlier: PartitionRecord) -> Double? {
         let seconds = Double(at.unixNanoseconds - earlier.at.unixNanoseconds) / 1e9

@@ -24,26 +24,6 @@ public struct ServerRecord: Sendable, Equatable {
     }
 }
 
-/// A stream: how far it is stored, and by which replica.
-public struct PartitionState: Sendable, Equatable {
-    /// The stream's name.
-    public var stream: String
-    /// The replica that holds the lease; nil: none, or the lease has expired.
-    public var owner: String?
-    /// The offset of the last stored message; nil before the first.
-    public var committed: Int64?
-    /// The time since the last commit; nil before the first.
-    public var commitAge: Duration?
-
-    /// A partition with this state.
-    public init(stream: String, owner: String? = nil, committed: Int64? = nil, commitAge: Duration? = nil) {
-        self.stream = stream
-        self.owner = owner
-        self.committed = committed
-        self.commitAge = commitAge
-    }
-}
-
 /// Messages of streams that the broker could not deliver, and that the ingesters stepped over.
 public struct UndeliverableRecord: Sendable, Equatable {
     /// The number of these messages in all streams.
@@ -76,23 +56,6 @@ extension StoreConnection {
             version: String(try row.text("version").prefix { $0 != " " }), versionNumber: try row.integer("number"),
             timescale: try row.optionalText("timescale"), license: try row.optionalText("license"),
             now: try row.time("now_us"))
-    }
-
-    /// Reads all partitions, by stream.
-    /// - Throws: `StoreError`.
-    public func partitionStates() throws -> [PartitionState] {
-        try fetch(
-            """
-            SELECT stream, CASE WHEN lease_until > clock_timestamp() THEN owner END AS owner, committed_offset,
-                   extract(epoch FROM clock_timestamp() - committed_at)::float8 AS age
-              FROM ingest_partition ORDER BY length(stream), stream
-            """
-        ).map { row in
-            PartitionState(
-                stream: try row.text("stream"), owner: try row.optionalText("owner"),
-                committed: try row.optionalInteger("committed_offset"),
-                commitAge: try row.optionalDouble("age").map { .seconds($0) })
-        }
     }
 
     /// Reads the names of the measurements-ingesters that are alive.
