@@ -43,7 +43,7 @@ SERVICES = [
 ]
 
 
-class Trouble(Exception):
+class RunError(Exception):
     """An error that ends the run, in one line."""
 
 
@@ -85,9 +85,9 @@ class Program:
             if found:
                 return int(found.group(1))
             if self.process.poll() is not None:
-                raise Trouble(f"{self.name} ended: {self.last_line()}")
+                raise RunError(f"{self.name} ended: {self.last_line()}")
             time.sleep(0.02)
-        raise Trouble(f"{self.name} does not listen: {self.last_line()}")
+        raise RunError(f"{self.name} does not listen: {self.last_line()}")
 
     def wait_ready(self, seconds):
         """Waits until /readyz answers 200."""
@@ -100,9 +100,9 @@ class Program:
             except OSError as error:
                 text = error.read().decode() if hasattr(error, "read") else str(error)
                 if self.process.poll() is not None:
-                    raise Trouble(f"{self.name} ended: {self.last_line()}") from None
+                    raise RunError(f"{self.name} ended: {self.last_line()}") from None
                 if time.monotonic() > deadline:
-                    raise Trouble(f"{self.name} is not ready: {text.strip()}") from None
+                    raise RunError(f"{self.name} is not ready: {text.strip()}") from None
                 time.sleep(0.05)
 
     def metrics(self):
@@ -186,7 +186,7 @@ def wait_until_shared(ingesters):
     deadline = time.monotonic() + 30
     while not all(p.metrics().get(("iot_ingest_partitions_held", "")) == 4 / len(ingesters) for p in ingesters):
         if time.monotonic() > deadline:
-            raise Trouble("the ingesters don't share the partitions")
+            raise RunError("the ingesters don't share the partitions")
         time.sleep(0.05)
 
 
@@ -257,10 +257,10 @@ class Demo:
             while script and elapsed >= script[0][0]:
                 script.pop(0)[1]()
             if elapsed > self.seconds + 150:
-                raise Trouble("the simulators don't end")
+                raise RunError("the simulators don't end")
         for program in self.simulators:
             if program.process.returncode != 0:
-                raise Trouble(f"{program.name} ended with {program.process.returncode}: {program.last_line()}")
+                raise RunError(f"{program.name} ended with {program.process.returncode}: {program.last_line()}")
         self.ended = utc_now(1)
 
     def simulate(self, transport, kinds, more):
@@ -288,7 +288,7 @@ class Demo:
         done = subprocess.run([PROGRAMS / "iotctl", *arguments], env=self.environment, capture_output=True, text=True)
         say((done.stdout + done.stderr).rstrip())
         if done.returncode != 0:
-            raise Trouble(f"iotctl {' '.join(arguments)} ended with {done.returncode}")
+            raise RunError(f"iotctl {' '.join(arguments)} ended with {done.returncode}")
 
     def command(self, sensor, *arguments):
         before = self.state(sensor)
@@ -299,7 +299,7 @@ class Demo:
             after = self.state(sensor)
         say(f"  {sensor}: {before} -> {after}")
         if after == before:
-            raise Trouble(f"{arguments[0]} changed nothing at {sensor}")
+            raise RunError(f"{arguments[0]} changed nothing at {sensor}")
 
     def state(self, sensor):
         row = self.query("SELECT state, reported->>'rate_hz' FROM sensor WHERE serial = %s", sensor)
@@ -407,7 +407,7 @@ class Demo:
         for row in rows:
             say("  " + "  ".join(value.ljust(width) for value, width in zip(row, widths)).rstrip())
         if len(rows) == 1:
-            raise Trouble(f"no rows: {title}")
+            raise RunError(f"no rows: {title}")
 
 
 # -- up and down ---------------------------------------------------------------------------------------------------
@@ -424,7 +424,7 @@ def alive(pid, begin):
 
 def up():
     if any(alive(p["pid"], p["begin"]) for p in pids()):
-        raise Trouble(f"it runs already; `{make_command('down')}` stops it")
+        raise RunError(f"it runs already; `{make_command('down')}` stops it")
     environment, _ = start_servers(UP_INSTANCE)
     UP.mkdir(parents=True, exist_ok=True)
     started = []
@@ -491,8 +491,8 @@ def main():
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         return verbs[sys.argv[1]]()
-    except Trouble as trouble:
-        print(f"\nscripts/system: {trouble}", file=sys.stderr)
+    except RunError as error:
+        print(f"\nscripts/system: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted; every program that was started has ended", file=sys.stderr)

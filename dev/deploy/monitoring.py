@@ -55,7 +55,7 @@ ELSEWHERE = {
 METRIC = re.compile(r"\b(?:(?:iot|rabbitmq|kube|cnpg|barman)_[a-z0-9_]+)\b")
 
 
-class Trouble(Exception):
+class CheckError(Exception):
     """What is wrong, in words."""
 
 
@@ -64,16 +64,16 @@ def load(path):
 
 
 def wait(what, seconds, ask):
-    """The first answer that is not empty; `ask` may also raise Trouble, whose words are kept for the end."""
+    """The first answer that is not empty; `ask` may also raise CheckError, whose words are kept for the end."""
     deadline, why = time.monotonic() + seconds, ""
     while True:
         try:
             if answer := ask():
                 return answer
-        except (Trouble, OSError, ValueError, KeyError) as error:
+        except (CheckError, OSError, ValueError, KeyError) as error:
             why = f": {error}"
         if time.monotonic() > deadline:
-            raise Trouble(f"{what}: not within {seconds} s{why}")
+            raise CheckError(f"{what}: not within {seconds} s{why}")
         time.sleep(0.2)
 
 
@@ -104,7 +104,7 @@ class Process:
         def look():
             found = re.search(r'"http_port":"(\d+)"', self.log.read_text(errors="replace"))
             if not found and self.process.poll() is not None:
-                raise Trouble(f"it ended: {self.log.read_text(errors='replace')[-300:]}")
+                raise CheckError(f"it ended: {self.log.read_text(errors='replace')[-300:]}")
             return int(found.group(1)) if found else None
         return wait(f"{self.name} says its port", 20, look)
 
@@ -135,7 +135,7 @@ class Prometheus:
         config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
         jobs = {job["job_name"] for job in config["scrape_configs"]}
         if jobs - {"prometheus"} != set(targets):
-            raise Trouble(f"prometheus.yml has the jobs {sorted(jobs)}, here are {sorted(targets)}")
+            raise CheckError(f"prometheus.yml has the jobs {sorted(jobs)}, here are {sorted(targets)}")
         for job in config["scrape_configs"]:
             job.pop("scrape_interval", None)
             job.pop("dns_sd_configs", None)
@@ -152,7 +152,7 @@ class Prometheus:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
-            raise Trouble(f"{path} {arguments}: {error.read().decode()}") from None
+            raise CheckError(f"{path} {arguments}: {error.read().decode()}") from None
 
     def query(self, expression):
         """[(labels, value)]"""
@@ -165,7 +165,7 @@ class Prometheus:
             states.setdefault(alert["labels"]["alertname"], []).append(alert["state"])
             broken = [text for text in alert["annotations"].values() if "<error" in text]
             if broken:
-                raise Trouble(f"{alert['labels']['alertname']}: {broken[0]}")
+                raise CheckError(f"{alert['labels']['alertname']}: {broken[0]}")
         return states
 
 
@@ -227,18 +227,18 @@ def check_tests_and_pages():
             (fires if one.get("exp_alerts") else silent).add(one["alertname"])
     for what, tested in (("fires", fires), ("is silent", silent)):
         if untested := set(alerts) - tested:
-            raise Trouble(f"rules_test.yaml does not test when it {what}: {', '.join(sorted(untested))}")
+            raise CheckError(f"rules_test.yaml does not test when it {what}: {', '.join(sorted(untested))}")
     pages = re.findall(r"^## (\w+)$", (PROJECT / "docs/alerts.md").read_text(), re.M)
     if set(pages) != set(alerts):
-        raise Trouble(f"docs/alerts.md and rules.yaml differ in {', '.join(sorted(set(pages) ^ set(alerts)))}")
+        raise CheckError(f"docs/alerts.md and rules.yaml differ in {', '.join(sorted(set(pages) ^ set(alerts)))}")
     for rule in rules():
         if "alert" not in rule:
             continue
         link = rule["annotations"]["runbook_url"]
         if not link.endswith(f"/docs/alerts.md#{rule['alert'].lower()}"):
-            raise Trouble(f"{rule['alert']}: its runbook_url is {link}")
+            raise CheckError(f"{rule['alert']}: its runbook_url is {link}")
         if rule["labels"].get("severity") not in ("critical", "warning"):
-            raise Trouble(f"{rule['alert']}: no severity")
+            raise CheckError(f"{rule['alert']}: no severity")
     return f"{len(alerts)} alerts: tests of each, a page for each"
 
 
@@ -269,14 +269,14 @@ def check_metrics(prometheus):
     sources = "\n".join(path.read_text() for path in (PROJECT / "Sources").glob("**/*.swift"))
     for name in APPEARS:
         if f'"{name}"' not in sources:
-            raise Trouble(f"no source sets {name}")
+            raise CheckError(f"no source sets {name}")
 
     def missing():
         exported = set(prometheus.get("label/__name__/values"))
         lost = [f"{name} ({place})" for name, place in sorted(named.items())
                 if name not in exported and name not in APPEARS and name not in ELSEWHERE]
         if lost:
-            raise Trouble(", ".join(lost))
+            raise CheckError(", ".join(lost))
         return exported
     exported = wait("metrics that nothing exports", 20, missing)
     return f"{len(named)} metrics: {len(exported & set(named))} exported here, the others known to appear"
@@ -287,12 +287,12 @@ def check_rules(prometheus):
     def quiet():
         found = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
         if len(found) != len(rules()):
-            raise Trouble(f"Prometheus has {len(found)} rules, the file {len(rules())}")
+            raise CheckError(f"Prometheus has {len(found)} rules, the file {len(rules())}")
         bad = [f"{rule['name']}: {rule['health']} {rule.get('lastError', '')}" for rule in found if rule["health"] != "ok"]
         if bad:
-            raise Trouble("; ".join(bad))
+            raise CheckError("; ".join(bad))
         if alerts := prometheus.alerts():
-            raise Trouble(f"not quiet: {alerts}")
+            raise CheckError(f"not quiet: {alerts}")
         return len(found)
     return f"{wait('a healthy system', 20, quiet)} rules evaluate, no alert"
 
@@ -305,7 +305,7 @@ def expand(rule, **labels):
     query = rule["metricsQuery"].replace("<<.Series>>", series).replace("<<.LabelMatchers>>", matchers)
     query = query.replace("<<.GroupBy>>", "pod")
     if "<<" in query:
-        raise Trouble(f"adapter.yaml, {rule['name']['as']}: unknown field in {query}")
+        raise CheckError(f"adapter.yaml, {rule['name']['as']}: unknown field in {query}")
     return query
 
 
@@ -313,7 +313,7 @@ def discovered(prometheus, rule):
     """As the adapter does it: without a series that seriesQuery finds, the metric does not exist."""
     found = prometheus.get("series", **{"match[]": rule["seriesQuery"]})
     if not any(re.search(rule["name"]["matches"], one["__name__"]) for one in found):
-        raise Trouble(f"adapter.yaml, {rule['name']['as']}: {rule['seriesQuery']} finds nothing")
+        raise CheckError(f"adapter.yaml, {rule['name']['as']}: {rule['seriesQuery']} finds nothing")
 
 
 def external(prometheus, name):
@@ -321,7 +321,7 @@ def external(prometheus, name):
     discovered(prometheus, rule)
     values = prometheus.query(expand(rule, namespace=NAMESPACE))
     if len(values) != 1:
-        raise Trouble(f"{name} is {len(values)} numbers: {values}")
+        raise CheckError(f"{name} is {len(values)} numbers: {values}")
     return values[0][1]
 
 
@@ -335,9 +335,9 @@ def check_adapter(prometheus, pods):
             discovered(prometheus, rule)
             values = prometheus.query(expand(rule, namespace=NAMESPACE, pod=pods[job]))
             if sorted(labels["pod"] for labels, _ in values) != sorted(pods[job]):
-                raise Trouble(f"{values} for the pods {pods[job]}")
+                raise CheckError(f"{values} for the pods {pods[job]}")
             if job == "measurements-ingester" and not sum(value for _, value in values) > 0:
-                raise Trouble(f"{values} while frames come")
+                raise CheckError(f"{values} while frames come")
             return values
         values = wait(f"adapter.yaml, {rule['name']['as']}: one number for each pod", 20, ask)
         said.append(f"{rule['name']['as']} {', '.join(f'{value:.0f}' for _, value in values)}")
@@ -355,11 +355,11 @@ def check_failure(prometheus, receiver, alertmanager, ingesters, start_ingesters
         now = external(prometheus, "iot_stream_unread_messages")
         states = prometheus.alerts()
         if now < before + 100 or not {"PartitionsUnheld", "ServiceAbsent"} <= set(states):
-            raise Trouble(f"{now:.0f} unread after {before:.0f}, alerts {states}")
+            raise CheckError(f"{now:.0f} unread after {before:.0f}, alerts {states}")
         return now, states
     unread, states = wait("without ingesters the backlog grows and alerts become pending", 30, rising)
     if states["PartitionsUnheld"] != ["pending"]:
-        raise Trouble(f"PartitionsUnheld is {states['PartitionsUnheld']}, not pending for 3 minutes")
+        raise CheckError(f"PartitionsUnheld is {states['PartitionsUnheld']}, not pending for 3 minutes")
 
     # The same rules, sooner and for less.
     hasty = load("monitoring/rules.yaml")
@@ -373,14 +373,14 @@ def check_failure(prometheus, receiver, alertmanager, ingesters, start_ingesters
 
     def received():
         if receiver.told.get("ServiceAbsent") != "firing":
-            raise Trouble(f"Alertmanager told {receiver.told}")
+            raise CheckError(f"Alertmanager told {receiver.told}")
         states = prometheus.alerts()
         if not {"PartitionsUnheld", "IngestBacklogGrowing"} <= {name for name in states if "firing" in states[name]}:
-            raise Trouble(f"Prometheus has {states}")
+            raise CheckError(f"Prometheus has {states}")
         with urllib.request.urlopen(f"http://{alertmanager}/api/v2/alerts", timeout=5) as answer:
             held_back = {alert["labels"]["alertname"] for alert in json.load(answer) if alert["status"]["inhibitedBy"]}
         if not {"PartitionsUnheld", "IngestBacklogGrowing"} <= held_back:
-            raise Trouble(f"ServiceAbsent says why, but Alertmanager holds back only {held_back}")
+            raise CheckError(f"ServiceAbsent says why, but Alertmanager holds back only {held_back}")
         return True
     wait("alerts fire and reach Alertmanager", 30, received)
 
@@ -389,9 +389,9 @@ def check_failure(prometheus, receiver, alertmanager, ingesters, start_ingesters
     def well():
         now = external(prometheus, "iot_stream_unread_messages")
         if now > 50 or {"PartitionsUnheld", "ServiceAbsent"} & set(prometheus.alerts()):
-            raise Trouble(f"{now:.0f} unread, alerts {prometheus.alerts()}")
+            raise CheckError(f"{now:.0f} unread, alerts {prometheus.alerts()}")
         if receiver.told.get("ServiceAbsent") != "resolved":
-            raise Trouble(f"Alertmanager told {receiver.told}")
+            raise CheckError(f"Alertmanager told {receiver.told}")
         return True
     wait("with ingesters all ends", 40, well)
     return f"unread {before:.0f}, without ingesters {unread:.0f}; ServiceAbsent reached Alertmanager's webhook, and its end"
@@ -437,7 +437,7 @@ def run():
         values = prometheus.query("up")
         down = [labels["job"] for labels, value in values if value != 1]
         if down or len(values) < 1 + sum(map(len, targets.values())):
-            raise Trouble(f"{len(values)} targets, down: {down}")
+            raise CheckError(f"{len(values)} targets, down: {down}")
         return len(values)
     say(f"{wait('all targets are scraped', 30, all_up)} targets are scraped", begun)
     say(check_metrics(prometheus), begun)
@@ -459,7 +459,7 @@ def main():
     failed = False
     try:
         run()
-    except (Trouble, subprocess.CalledProcessError) as error:
+    except (CheckError, subprocess.CalledProcessError) as error:
         failed = True
         print(f"check-monitoring: {error}\n{getattr(error, 'stderr', None) or ''}logs are in {FOLDER}", file=sys.stderr)
     finally:

@@ -59,7 +59,7 @@ class Owners(threading.Thread):
 
     def __init__(self, connection):
         super().__init__(daemon=True)
-        self.connection, self.ended, self.trouble = connection, threading.Event(), None
+        self.connection, self.ended, self.error = connection, threading.Event(), None
         self.now, self.stored, self.owned_at, self.held_by = {}, {}, {}, {}
         self.moves, self.unowned = [], []
         self.look()
@@ -69,7 +69,7 @@ class Owners(threading.Thread):
             try:
                 self.look()
             except Exception as error:  # the main thread raises it
-                self.trouble = error
+                self.error = error
                 return
 
     def look(self):
@@ -98,8 +98,8 @@ class Owners(threading.Thread):
     def stop(self):
         self.ended.set()
         self.join()
-        if self.trouble:
-            raise self.trouble
+        if self.error:
+            raise self.error
 
 
 class Figures:
@@ -169,7 +169,7 @@ class Story:
         deadline = time.monotonic() + 60
         while self.query("SELECT count(*) FROM sensor WHERE presence = 'online'")[0][0] < sum(SENSORS.values()):
             if time.monotonic() > deadline:
-                raise self.system.Trouble("the sensors don't announce themselves")
+                raise self.system.RunError("the sensors don't announce themselves")
             time.sleep(0.05)
         self.owners = Owners(self.connect())
         self.owners.start()
@@ -215,7 +215,7 @@ class Story:
         phase = {"name": name, "level": level, "load": level * self.rate_target, "begin": begin - self.begin}
         while time.monotonic() < begin + seconds or (until and not until()):
             if time.monotonic() > begin + seconds + DEADLINE:
-                raise self.system.Trouble(f"{name}: not done after {DEADLINE:.0f} s")
+                raise self.system.RunError(f"{name}: not done after {DEADLINE:.0f} s")
             self.look(name)
         changed = {key: value - before.get(key, 0) for key, value in self.histograms.items()}
         # Of all replicas together; quantile() adds up what has the same name.
@@ -300,18 +300,18 @@ class Story:
     def check_programs(self):
         for program in [self.registry, *self.simulators, *self.replicas]:
             if program.process.poll() is not None:
-                raise self.system.Trouble(f"{program.name} ended: {program.last_line()}")
+                raise self.system.RunError(f"{program.name} ended: {program.last_line()}")
         for program in list(self.ending):
             if program.process.poll() is not None:
                 self.ending.remove(program)
                 self.ends.append((program.name, time.monotonic() - program.told, program.process.returncode))
             elif time.monotonic() > program.told + DEADLINE:
-                raise self.system.Trouble(f"{program.name} does not end")
+                raise self.system.RunError(f"{program.name} does not end")
         for command in list(self.commands):
             if command.poll() is not None:
                 self.commands.remove(command)
                 if command.returncode:
-                    raise self.system.Trouble(f"iotctl change-frequency: {command.stderr.read().strip()}")
+                    raise self.system.RunError(f"iotctl change-frequency: {command.stderr.read().strip()}")
         if self.outages and self.outages[-1][1] is None and None not in self.owners.now.values() and self.replicas:
             self.outages[-1][1] = time.monotonic()
 
@@ -339,7 +339,7 @@ class Story:
         audit = subprocess.run([self.system.PROGRAMS / "iotctl", "audit", "--wait", "30s", "-o", "json"],
                                env=self.environment, capture_output=True, text=True)
         if not audit.stdout:
-            raise self.system.Trouble(f"iotctl audit: {audit.stderr.strip()}")
+            raise self.system.RunError(f"iotctl audit: {audit.stderr.strip()}")
         self.audit = audit.returncode, json.loads(audit.stdout)
         self.twice = int(self.query(
             """SELECT coalesce(sum(times - 1), 0) FROM (SELECT count(*) AS times FROM measurement
@@ -483,8 +483,8 @@ def main():
         story = Story(options, system)
         story.introduce()
         return story.run()
-    except (system.Trouble, hpa.Unsupported) as trouble:
-        print(f"\nscale-story: {trouble}", file=sys.stderr)
+    except (system.RunError, hpa.Unsupported) as error:
+        print(f"\nscale-story: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

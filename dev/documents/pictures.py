@@ -53,7 +53,7 @@ text { font-family: 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', sans-serif; fon
 """
 
 
-class Trouble(Exception):
+class PictureError(Exception):
     """Why nothing was drawn, in one line."""
 
 
@@ -76,7 +76,7 @@ class Run:
         self.connection.autocommit = True
         newest = self.rows("SELECT serial FROM sensor WHERE serial ~ '^demo[0-9]+-mqtt-0008$' ORDER BY first_seen DESC LIMIT 1")
         if not newest:
-            raise Trouble("there is no demo in this database: run `make demo`")
+            raise PictureError("there is no demo in this database: run `make demo`")
         self.prefix = newest[0][0].removesuffix("-mqtt-0008")
         self.machine, self.told, self.climate = (f"{self.prefix}-mqtt-{n}" for n in ("0008", "0005", "0010"))
         self.begin, self.end = self.rows(
@@ -332,8 +332,8 @@ def main():
         PICTURE.write_text(picture)
         print(f"{PICTURE.relative_to(PROJECT)}: {len(picture.encode()) / 1000:.0f} kB")
         return 0
-    except Trouble as trouble:
-        print(f"scripts/pictures: {trouble}", file=sys.stderr)
+    except PictureError as error:
+        print(f"scripts/pictures: {error}", file=sys.stderr)
         return 1
     finally:
         if stop:

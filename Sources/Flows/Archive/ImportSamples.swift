@@ -136,14 +136,14 @@ public struct ImportSamples: Sendable {
     public func plan(_ store: StoreConnection, sensor: Int32?, boot: Int64) async throws -> Summary {
         var reader = try open()
         var summary = Summary()
-        var book = LedgerCache()
+        var cache = LedgerCache()
         let key = LedgerCache.Key(sensor: sensor ?? 0, boot: boot)
         if sensor != nil {
-            for (key, entry) in try await store.ledgers(for: [key]) { book.load(key, entry) }
+            for (key, entry) in try await store.ledgers(for: [key]) { cache.load(key, entry) }
         }
         while let run = try next(&reader) {
             if summary.runs % 1000 == 0 { try Task.checkCancellation() }
-            let verdict = book.note(key, Int64(summary.runs))
+            let verdict = cache.note(key, Int64(summary.runs))
             if verdict == .new || verdict == .late {
                 summary.stored += run.samples.count
             } else {
@@ -161,13 +161,13 @@ public struct ImportSamples: Sendable {
         // What the file says is believed, however long ago it was.
         let cutter = RowCutter(clockRule: ClockRule(lateWindowSeconds: .max, aheadWindowSeconds: .max))
         while true {
-            var book = LedgerCache()
-            for (key, entry) in try await store.ledgers(for: [key]) { book.load(key, entry) }
+            var cache = LedgerCache()
+            for (key, entry) in try await store.ledgers(for: [key]) { cache.load(key, entry) }
             var batch = QuarantineBatch(ids: [])
             var latest = LatestValues()
             var (stored, duplicates) = (0, 0)
             for (sequence, run) in runs {
-                let verdict = book.note(key, sequence)
+                let verdict = cache.note(key, sequence)
                 guard verdict == .new || verdict == .late else {
                     duplicates += run.samples.count
                     continue
@@ -188,14 +188,14 @@ public struct ImportSamples: Sendable {
                 stored += run.samples.count
             }
             if stored > 0 {
-                batch.ledger = book.changes
+                batch.ledger = cache.changes
                 batch.latest = latest.takeDue(now: .now)
                 let times = batch.measurements.map(\.time)
                 while let time = chunks.firstUnknown(times) {
                     chunks.note(try await store.chunk(of: .measurement, at: time))
                 }
                 do { try await store.commit(batch) } catch IngestConflict.ledgerChanged {
-                    // Somebody else imports the same file.
+                    // Another process imports the same file.
                     try Task.checkCancellation()
                     continue
                 }

@@ -28,7 +28,7 @@ public struct ReplayQuarantine: Sendable {
         case duplicate
         /// Published again under this key; the row is gone.
         case published(key: String)
-        /// Somebody else replayed or dropped it meanwhile.
+        /// Another process replayed or dropped it in the meantime.
         case gone
         /// It can't be stored yet, for this reason; the row stays.
         case kept(String)
@@ -163,7 +163,7 @@ public struct ReplayQuarantine: Sendable {
             throw Obstacle(text: "\(head), and \(record.source) is no stream that still has the rest")
         }
         guard try await store.position(of: record.source)?.incarnation == incarnation else {
-            throw Obstacle(text: "\(head), and the stream \(record.source) was made anew since")
+            throw Obstacle(text: "\(head), and the stream \(record.source) was recreated since")
         }
         guard let body = try await link.read(record.source, at: offset),
             Fingerprint.payload(body) == record.hash, body.count == record.length
@@ -179,7 +179,7 @@ public struct ReplayQuarantine: Sendable {
         case .acks: _ = unsafe try AckCodec.decode(body.span.bytes)
         case .logs: _ = unsafe try LogLineCodec.decode(body.span.bytes)
         case .alarm: _ = unsafe try AlarmCodec.decode(body.span.bytes)
-        case .command: throw Obstacle(text: "commands are not published again: a late one is dangerous; give it anew")
+        case .command: throw Obstacle(text: "commands are not published again: a late one is dangerous; issue it again")
         }
     }
 
@@ -204,7 +204,7 @@ public struct ReplayQuarantine: Sendable {
     private func checkIsNews(_ record: QuarantineRecord, _ serial: SerialNumber) async throws {
         let since = "as of now it would"
         if let received = record.received ?? record.at, try await store.isKnown(serial, since: received) {
-            throw Obstacle(text: "the sensor was heard of since; \(since) take its state back")
+            throw Obstacle(text: "messages of the sensor arrived since; \(since) take its state back")
         }
         if try await store.hasNewer(record) {
             throw Obstacle(text: "a newer announcement of the sensor is in quarantine; \(since) come after it")
@@ -253,10 +253,10 @@ public struct ReplayQuarantine: Sendable {
         let cutter = RowCutter(clockRule: ClockRule())
         var numbers = SensorNumbers()
         try await numbers.load(for: frames.map { (serial: $0.serial, frame: $0.frame) }, from: store)
-        var book = LedgerCache()
+        var cache = LedgerCache()
         let keys = Set(frames.compactMap { frame in numbers[frame.serial].flatMap { Self.key(frame.frame, $0) } })
         let ledgers = try await store.ledgers(for: keys.sorted())
-        for (key, entry) in ledgers { book.load(key, entry) }
+        for (key, entry) in ledgers { cache.load(key, entry) }
         let placed = Set(frames.filter { $0.frame.place != nil }.compactMap { numbers[$0.serial] })
         var places = placed.isEmpty ? [:] : try await store.lastPlaces(of: placed.sorted())
         var latest = LatestValues()
@@ -270,11 +270,11 @@ public struct ReplayQuarantine: Sendable {
             }
             if let key = Self.key(frame, sensor), let position = frame.position {
                 if Self.isUnknown(position, ledgers[key]) {
-                    outcomes[record.id] = .kept("nobody knows any more whether it is stored: it lies in a joined gap")
+                    outcomes[record.id] = .kept("whether it is stored is unknown: it lies in a joined gap")
                     continue
                 }
                 batch.ids.append(record.id)
-                if book.note(key, position.sequence) == .duplicate {
+                if cache.note(key, position.sequence) == .duplicate {
                     outcomes[record.id] = .duplicate
                     continue
                 }
@@ -292,7 +292,7 @@ public struct ReplayQuarantine: Sendable {
             }
             outcomes[record.id] = .stored(samples: frame.sampleCount)
         }
-        batch.ledger = book.changes
+        batch.ledger = cache.changes
         batch.latest = latest.takeDue(now: .now)
         if batch.ids.isEmpty { return outcomes }
         try await makeChunks(for: batch, mayRefuse: frames.count > 1)
@@ -326,14 +326,14 @@ public struct ReplayQuarantine: Sendable {
     /// What would become of frames, without registering anybody.
     private func judge(_ frames: [Readable]) async throws -> [Int64: Outcome] {
         var outcomes: [Int64: Outcome] = [:]
-        var book = LedgerCache()
+        var cache = LedgerCache()
         for readable in frames {
             outcomes[readable.record.id] = .stored(samples: readable.frame.sampleCount)
             guard let position = readable.frame.position, let sensor = try await store.sensorID(of: readable.serial)
             else { continue }
             let key = LedgerCache.Key(sensor: sensor, boot: position.boot)
-            for (key, entry) in try await store.ledgers(for: book.unknown(among: [key])) { book.load(key, entry) }
-            if book.note(key, position.sequence) == .duplicate { outcomes[readable.record.id] = .duplicate }
+            for (key, entry) in try await store.ledgers(for: cache.unknown(among: [key])) { cache.load(key, entry) }
+            if cache.note(key, position.sequence) == .duplicate { outcomes[readable.record.id] = .duplicate }
         }
         return outcomes
     }

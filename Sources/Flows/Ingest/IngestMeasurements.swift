@@ -62,7 +62,7 @@ private struct Replica {
     /// after its current batch, and releases everything. Never waits for a worker while it holds other leases.
     private func holdLeases() async throws {
         var held: [String: Holding] = [:]
-        var lastTrouble = ""
+        var lastError = ""
         while !Task.isCancelled {
             var pause = IngestMeasurements.heartbeat
             do {
@@ -77,11 +77,11 @@ private struct Replica {
                 }
                 if plan.isShort { pause = IngestMeasurements.heartbeatWhileShort }
                 context.readiness.ready("database")
-                lastTrouble = ""
+                lastError = ""
             } catch {
                 context.readiness.notReady("database", "\(error)")
-                if "\(error)" != lastTrouble { context.logger.warning("leases: \(error); trying again") }
-                lastTrouble = "\(error)"
+                if "\(error)" != lastError { context.logger.warning("leases: \(error); trying again") }
+                lastError = "\(error)"
             }
             context.metrics.set(
                 "iot_ingest_partitions_held", "Partitions that this replica holds.", to: Double(held.count))

@@ -40,7 +40,7 @@ actor Simulator {
     /// How long a connection's messages wait after the broker could not accept one of them.
     private static let pause: Duration = .milliseconds(200)
     /// After this time without such messages, the next one is logged as a new fault.
-    private static let pauseTroubleEnds: Duration = .seconds(5)
+    private static let refusalsEndAfter: Duration = .seconds(5)
     /// How often the metrics are updated: adding them up visits every sensor.
     private static let figuresInterval: Duration = .seconds(1)
     /// How long the end may wait for confirms: normally, and after SIGTERM.
@@ -59,7 +59,7 @@ actor Simulator {
     private var outbox: Outbox
     private var due = DueQueue()
     private var online = Set<Int>()
-    private var lastTrouble = ""
+    private var lastReason = ""
     private var pauses: [(lane: Int, end: ContinuousClock.Instant)] = []
     private var lastNotTaken: ContinuousClock.Instant?
     /// One injector for each sensor; empty if no faults are injected.
@@ -289,7 +289,7 @@ actor Simulator {
         context.metrics.count(
             "iot_simulator_returned_total", "Messages that the broker could not accept; they are sent again.")
         let now = ContinuousClock.now
-        if lastNotTaken.map({ now - $0 > Self.pauseTroubleEnds }) ?? true {
+        if lastNotTaken.map({ now - $0 > Self.refusalsEndAfter }) ?? true {
             context.logger.warning("the broker has no place for messages: \(reason); sending them again")
         }
         lastNotTaken = now
@@ -309,7 +309,7 @@ actor Simulator {
         if online.count == lanes {
             context.readiness.ready("broker")
             context.logger.info("\(sensors.count) sensors are connected")
-            lastTrouble = ""
+            lastReason = ""
         }
         let now = now
         if plan.transport == .gateway { return spreadAnnouncements(from: now) }
@@ -334,8 +334,8 @@ actor Simulator {
         online.remove(lane)
         outbox.connectionLost(lane: lane)
         context.readiness.notReady("broker", reason)
-        if reason != lastTrouble { context.logger.warning("connection lost: \(reason); trying again") }
-        lastTrouble = reason
+        if reason != lastReason { context.logger.warning("connection lost: \(reason); trying again") }
+        lastReason = reason
         await link.setWills(sensorsOf(lane: lane).map { ($0, sensors[$0].willConnect()) })
     }
 
@@ -353,14 +353,14 @@ actor Simulator {
     private func finish(within timeout: Duration) async {
         let now = now
         if plan.framesMax == nil {
-            var goodbyes: [(Int, Reply)] = []
+            var closing: [(Int, Reply)] = []
             for sensor in sensors.indices {
                 for reply in sensors[sensor].stop(at: now) {
-                    if case .frame = reply { keep(reply, sensor) } else { goodbyes.append((sensor, reply)) }
+                    if case .frame = reply { keep(reply, sensor) } else { closing.append((sensor, reply)) }
                 }
             }
             // Time may be short: frames come first.
-            for (sensor, reply) in goodbyes { keep(reply, sensor) }
+            for (sensor, reply) in closing { keep(reply, sensor) }
         }
         for sensor in injectors.indices { for frame in injectors[sensor].flush() { append(frame, sensor) } }
         let deadline = ContinuousClock.now + timeout

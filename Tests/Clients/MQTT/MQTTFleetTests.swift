@@ -43,7 +43,7 @@ import Testing
             client: 0, connection: connection, topic: topic, payload: Array(repeating: 9, count: bytes), token: token)
     }
 
-    @Test func connectsPublishesAndLeavesWithAGoodBye() async throws {
+    @Test func connectsPublishesAndClosesGracefully() async throws {
         let broker = try ScriptedBroker()
         let fleet = try fleet(broker)
         #expect(await fleet.add([client(subscriptions: ["sensor_c/commands/#"])]) == 0..<1)

@@ -275,7 +275,7 @@ import Testing
         #expect(rollout.counts == [.failed: 3])
     }
 
-    @Test func whoeverInterruptsLearnsHowFarItCame() throws {
+    @Test func anInterruptedRolloutSaysHowFarItCame() throws {
         var rollout = rollout(10, RolloutRules(perMinuteMax: 60))
         confirm(&rollout, depart(&rollout, at: .zero), at: .zero)
         confirm(&rollout, depart(&rollout, at: .seconds(1)), at: .seconds(1))
@@ -295,6 +295,15 @@ import Testing
         #expect(CommandOutcome.worst([.rejected, .expired, .timedOut]) == .rejected)
         #expect(CommandOutcome.worst([.rejected, .failed, .timedOut]) == .failed)
         #expect(CommandOutcome.allCases.filter(\.isFailure) == [.expired, .timedOut, .rejected, .failed])
+    }
+
+    /// A sensor's answer, the record of a command and the client's outcome are different stages of a command: what they
+    /// share has the same words, in JSON, SQL and messages.
+    @Test func theWordsForACommandAreTheSameEverywhere() {
+        let states = Set(CommandLife.State.allCases.map(\.rawValue))
+        #expect(Set(CommandOutcome.allCases.map(\.rawValue)).subtracting(states) == ["skipped"])
+        #expect(Set(Ack.Outcome.allCases.map(\.rawValue)).subtracting(states) == ["received"])
+        #expect(states.subtracting(CommandOutcome.allCases.map(\.rawValue)) == ["cancelled"])
     }
 
     /// Ten thousand sensors are no matter of seconds, whatever the order of their answers.

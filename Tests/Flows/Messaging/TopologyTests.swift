@@ -95,7 +95,7 @@ import Wire
         }
     }
 
-    /// Declared in order, so an alternate comes before whoever names it, and no binding names what there is not.
+    /// Declared in order, so that an alternate comes before the exchange that names it, and no binding names a missing one.
     @Test func nothingIsNamedThatIsNotDeclared() {
         var declared: Set<String> = []
         for exchange in topology.exchanges {

@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    /// Two sensors of one serial would push each other off the broker for ever.
+    /// Two sensors of one serial would disconnect each other again and again.
     @Test func noTwoSensorsHaveOneSerial() throws {
         try withRecordings(["a/x.csv", "b/x.csv", "0001.csv", "x y.csv", "x-y.csv"]) { paths in
             let serials = try plan(count: 2, recordings: paths).configurations().map(\.serial)

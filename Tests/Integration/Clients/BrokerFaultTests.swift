@@ -47,7 +47,7 @@ extension Integration {
             }
         }
 
-        /// Whoever waits is told, so that the owner opens another connection.
+        /// A waiting reader is told, so that the owner opens another connection.
         @Test func aConnectionThatIsCutTellsAllThatWait() async throws {
             try await TestSystem.with { system in
                 try await system.withUser { doomed in

@@ -54,7 +54,7 @@ extension Integration {
             }
         }
 
-        /// Messages are counted by the prefetch, bytes by nobody but us.
+        /// Messages are counted by the prefetch, bytes only by this client.
         @Test func aSlowReaderHoldsNoMoreThanItsByteBudget() async throws {
             let size = 256 << 10
             try await TestSystem.with { system in

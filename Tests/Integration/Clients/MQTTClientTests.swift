@@ -124,7 +124,7 @@ extension Integration {
             }
         }
 
-        @Test func theLastWillComesAfterACutAndNotAfterAGoodBye() async throws {
+        @Test func theLastWillComesAfterACutAndNotAfterAGracefulEnd() async throws {
             try await TestSystem.with { system in
                 try await system.withUser { doomed in
                     try await system.withBroker { broker in
@@ -143,7 +143,7 @@ extension Integration {
                             let will = try await broker.receive(1, registry, acknowledging: true)
                             #expect(will.map(\.key) == ["sensor_\(system.name)-w.registry"])
                             #expect(will.map(\.body) == [[1]])
-                            // It comes back by itself, with the newer will, which its good-bye takes back.
+                            // It comes back by itself, with the newer will, which its graceful end takes back.
                             try await events(fleet, 1) { $0 == .connected(client: 0, connection: 2) }
                         }
                         let mark = try await broker.publish([
@@ -157,7 +157,7 @@ extension Integration {
             }
         }
 
-        /// A client id of its own for each, so that nobody pushes anybody off.
+        /// A client id of its own for each, so that no client disconnects another.
         @Test func threeHundredConnectAndPublish() async throws {
             let count = 300
             try await TestSystem.with { system in
@@ -166,7 +166,7 @@ extension Integration {
                     try await withFleet(system) { fleet, server in
                         _ = await fleet.add((0..<count).map { server.client("\(system.name)-\($0)") })
                         let connected = try await events(fleet, count, isConnected)
-                        #expect(connected.count == count, "nobody was disconnected")
+                        #expect(connected.count == count, "no client was disconnected")
                         for round in 0..<2 {
                             let refusals = await fleet.publish(
                                 (0..<count).map {

@@ -218,7 +218,7 @@ extension Integration {
                             outcomes == [
                                 .stored(samples: 30_000),
                                 .kept("\(head), and the stream measurements.0 has dropped the rest"),
-                                .kept("\(head), and the stream measurements.0 was made anew since"),
+                                .kept("\(head), and the stream measurements.0 was recreated since"),
                                 .kept("\(head), and unrouted is no stream that still has the rest"),
                             ])
                         #expect(try await system.number("SELECT sum(n) FROM measurement") == 30_000)
@@ -248,7 +248,7 @@ extension Integration {
                         Issue.record("\(outcomes)")
                         return
                     }
-                    #expect(reason.contains("give it anew"))
+                    #expect(reason.contains("issue it again"))
                     let named = try await replay(system, as: serial("a-b")).replay([rows[3]])
                     #expect(named == [.published(key: "sensor_a-b.logs")])
                     let consumer = try await broker.consume(ConsumerOptions(queue: "logs", prefetch: 10))
@@ -323,7 +323,7 @@ extension Integration {
                         try await system.store.record([.announcement(heard)])
                     }
                     try await hear(.awake, after: 60)
-                    let since = "the sensor was heard of since; as of now it would take its state back"
+                    let since = "messages of the sensor arrived since; as of now it would take its state back"
                     #expect(try await replay(system, dryRun: true).replay(rows) == [.kept(since)])
                     #expect(try await replay(system).replay(rows) == [.kept(since)])
                     try await system.store.query("UPDATE sensor SET last_seen = last_seen - INTERVAL '1 hour'")

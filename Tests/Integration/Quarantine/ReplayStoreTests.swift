@@ -53,7 +53,7 @@ extension Integration {
             }
         }
 
-        /// What was stored of a stream before it was made anew is no reason to wait for it, or to fail.
+        /// Messages that were stored before the stream was recreated are not waited for, and cause no error.
         @Test func aStreamThatWasMadeAnewMayBeEmpty() async throws {
             try await TestSystem.with { system in
                 try await system.leased { partition in

@@ -44,7 +44,7 @@ import Time
         #expect(model.partitions.map(\.lag) == [100, 0, 0, nil])
         let first = TopModel(fleet(at: 100, offset: 5), since: nil, ends: [:], trouble: nil)
         #expect(first.framesPerSecond == nil && first.partitions[0].messagesPerSecond == nil)
-        // A stream that was made anew begins again.
+        // The offsets of a recreated stream begin again.
         var other = partition(0, offset: 3, at: 200)
         other.incarnation = 2
         #expect(other.messagesPerSecond(since: partition(0, offset: 500, at: 100)) == nil)

@@ -44,7 +44,7 @@ import Time
         var watch = known()
         var said = announcement()
         said.properties = ["location.name": .text("Hall 3"), "gain": .number(2)]
-        #expect(watch.note(said, from: "a").isEmpty, "nobody knows what it was before")
+        #expect(watch.note(said, from: "a").isEmpty, "the state before is unknown")
         said.properties["gain"] = .number(3)
         #expect(told(watch.note(said, from: "a")) == ["reported.gain 2>3"])
         _ = watch.note(announcement(.lost), from: "a")
@@ -60,7 +60,7 @@ import Time
         #expect(told(watch.note(announcement(connection: 3), from: "a")) == ["presence lost>online"])
         #expect(watch.note(announcement(connection: 2, .lost), from: "a").isEmpty, "of an older connection")
         _ = watch.note(announcement(connection: 3, .stopped), from: "a")
-        #expect(watch.note(announcement(connection: 3, .lost), from: "a").isEmpty, "it had said good-bye")
+        #expect(watch.note(announcement(connection: 3, .lost), from: "a").isEmpty, "it had closed gracefully")
     }
 
     @Test func aSensorThatNobodyKnewIsTold() {

@@ -154,7 +154,7 @@ import Time
         #expect(machine.willConnect().connection == 2)
     }
 
-    @Test func stoppingFlushesAndSaysGoodBye() throws {
+    @Test func stoppingFlushesAndAnnouncesTheEnd() throws {
         var machine = try sensor(.vibration, hertz: 1000)
         let replies = machine.stop(at: after(0.25))
         #expect(replies.frames.map(\.length) == [100, 100, 51])

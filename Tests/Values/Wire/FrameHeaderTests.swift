@@ -12,7 +12,7 @@ import Testing
         for _ in 0..<200 {
             let frame = random.frame()
             let expected = frame.position ?? FramePosition(boot: 0, sequence: 0)
-            // Boot 0, which nobody has, is left out on the wire: then there is nothing to go by.
+            // Boot 0, which no sensor has, is left out on the wire: then there is nothing to go by.
             #expect(header(FrameCodec.encode(frame))?.position == (expected.boot == 0 ? nil : expected))
         }
     }

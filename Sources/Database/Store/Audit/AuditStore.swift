@@ -14,7 +14,7 @@ public struct SensorAudit: Sendable, Equatable {
     /// Most rows without numbers that are counted.
     public static let rowsMax: Int64 = 100_000
 
-    /// How far back rows without numbers are counted, unless somebody asks for another time.
+    /// How far back rows without numbers are counted, unless the caller gives another time.
     public static let unnumberedSince: Duration = .seconds(86_400)
 
     /// Frames missing.

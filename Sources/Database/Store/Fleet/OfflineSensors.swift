@@ -4,7 +4,7 @@ public import Postgres
 public struct OfflineSensor: Sendable, Equatable {
     /// The serial number.
     public var serial: String
-    /// The time since the registry last heard of the sensor; nil: never.
+    /// The time since the sensor's newest message; nil: there is none.
     public var lastSeenAge: Duration?
 
     /// An offline sensor.

@@ -28,7 +28,7 @@ public enum RegistryMessage: Sendable {
     case announcement(Received<Announcement>)
     /// A sensor answered.
     case ack(Received<Ack>)
-    /// Somebody gave a command.
+    /// A client issued a command.
     case command(Received<Command>)
 }
 

@@ -63,7 +63,7 @@ public struct LatestValues: Sendable {
     /// The entries as they were before the batch in hand; nil: there was none.
     private var before: [Key: Entry?] = [:]
 
-    /// An empty book.
+    /// No values.
     public init() {}
 
     /// Notes a value of the batch in hand.

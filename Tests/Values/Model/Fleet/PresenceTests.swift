@@ -24,7 +24,7 @@ import Time
         return presence
     }
 
-    /// The word at a time, somebody having listened all the while.
+    /// The word at a time, if a registry has listened all the while.
     private func word(_ presence: Presence, at seconds: Int64, data: Int64? = nil, listening: Int64 = -1000)
         -> Presence.Word
     {
@@ -39,7 +39,7 @@ import Time
         #expect(presence.word == .lost && presence.lost == at(5))
         #expect(word(presence, at: 64) == .lost)
         #expect(word(presence, at: 65) == .offline)
-        // It comes back in time: nobody was told that it was away.
+        // It comes back in time: no client was told that it was away.
         var back = presence
         expect(back.note(announcement(connection: 3), at: at(20)), true)
         #expect(back.word == .online && back.lost == nil)
@@ -61,7 +61,7 @@ import Time
         #expect(presence.word == .lost && presence.connection == .init(boot: 1, number: 3))
     }
 
-    @Test func aGoodByeIsOne() {
+    @Test func aGracefulEndIsOffline() {
         var presence = online()
         expect(presence.note(announcement(connection: 2, .stopped), at: at(5)), true)
         #expect(presence.word == .offline && presence.isStopped)
@@ -83,7 +83,7 @@ import Time
         #expect(word(answered, at: 100) == .online)
     }
 
-    /// A registry that was away has heard nothing, and a broker under an alarm lets nobody speak.
+    /// A registry that was away has heard nothing, and a broker under an alarm blocks all publishers.
     @Test func silenceCountsOnlyWhileSomebodyListens() {
         #expect(word(online(), at: 10_000, listening: 9950) == .online)
         #expect(word(online(), at: 10_000, listening: 9940) == .offline)
@@ -104,7 +104,7 @@ import Time
     @Test func aGatewaySpeaksForItsSensors() {
         var presence = online()
         presence.gatewayBroke(at: at(-5))
-        #expect(presence.word == .online, "it was heard of since")
+        #expect(presence.word == .online, "a message of it arrived since")
         presence.gatewayBroke(at: at(5))
         #expect(presence.word == .lost)
         presence.answered(at: at(6))

@@ -27,68 +27,68 @@ import Time
     }
 
     @Test func atMostOneWriteASecondAndTheNewestWins() throws {
-        var book = LatestValues()
-        book.note(try value(1, at: 0))
-        #expect(book.takeDue(now: start).map(\.value) == [1])
-        book.note(try value(2, at: 1))
-        book.note(try value(3, at: 2))
-        #expect(book.takeDue(now: start + .milliseconds(999)).isEmpty)
-        #expect(book.takeDue(now: start + .seconds(1)).map(\.value) == [3])
-        #expect(book.takeDue(now: start + .seconds(9)).isEmpty)
+        var latest = LatestValues()
+        latest.note(try value(1, at: 0))
+        #expect(latest.takeDue(now: start).map(\.value) == [1])
+        latest.note(try value(2, at: 1))
+        latest.note(try value(3, at: 2))
+        #expect(latest.takeDue(now: start + .milliseconds(999)).isEmpty)
+        #expect(latest.takeDue(now: start + .seconds(1)).map(\.value) == [3])
+        #expect(latest.takeDue(now: start + .seconds(9)).isEmpty)
     }
 
     @Test func lateValuesNeverReplaceNewerOnes() throws {
-        var book = LatestValues()
-        book.note(try value(1, at: 10))
-        book.note(try value(2, at: 9))
-        #expect(book.takeDue(now: start).map(\.value) == [1])
-        book.note(try value(3, at: 9))
-        #expect(book.takeDue(now: start + .seconds(5)).isEmpty)
-        book.note(try value(4, at: 10))
-        #expect(book.takeDue(now: start + .seconds(5)).map(\.value) == [4])
+        var latest = LatestValues()
+        latest.note(try value(1, at: 10))
+        latest.note(try value(2, at: 9))
+        #expect(latest.takeDue(now: start).map(\.value) == [1])
+        latest.note(try value(3, at: 9))
+        #expect(latest.takeDue(now: start + .seconds(5)).isEmpty)
+        latest.note(try value(4, at: 10))
+        #expect(latest.takeDue(now: start + .seconds(5)).map(\.value) == [4])
     }
 
     @Test func whatCouldNotBeWrittenIsDueAgainAndIsTheNewest() throws {
-        var book = LatestValues()
-        book.note(try value(1, at: 0))
-        let taken = book.takeDue(now: start)
-        book.note(try value(2, at: 1))
-        book.writeFailed(taken)
-        #expect(book.takeDue(now: start + .milliseconds(1)).map(\.value) == [2])
+        var latest = LatestValues()
+        latest.note(try value(1, at: 0))
+        let taken = latest.takeDue(now: start)
+        latest.note(try value(2, at: 1))
+        latest.writeFailed(taken)
+        #expect(latest.takeDue(now: start + .milliseconds(1)).map(\.value) == [2])
     }
 
     @Test func channelsAreKeptApartAndInOrder() throws {
-        var book = LatestValues()
+        var latest = LatestValues()
         for (sensor, channel) in [(2, 0), (1, 1), (1, 0)] as [(Int32, Int16)] {
-            book.note(try value(Double(sensor), at: 0, sensor: sensor, channel: channel))
+            latest.note(try value(Double(sensor), at: 0, sensor: sensor, channel: channel))
         }
-        let due = book.takeDue(now: start)
+        let due = latest.takeDue(now: start)
         #expect(due.map(\.sensor) == [1, 1, 2] && due.map(\.channel) == [0, 1, 0])
     }
 
     @Test func aBatchThatWasNotStoredLeavesNoValue() throws {
-        var book = LatestValues()
-        book.note(try value(1, at: 0))
-        book.commit()
-        book.note(try value(2, at: 1))
-        book.note(try value(3, at: 2))
-        book.note(try value(9, at: 1, channel: 1))
-        book.rollBack()
-        #expect(book.takeDue(now: start).map(\.value) == [1])
-        book.note(try value(4, at: 1))
-        book.commit()
-        #expect(book.takeDue(now: start + .seconds(5)).map(\.value) == [4], "not compared with what was discarded")
+        var latest = LatestValues()
+        latest.note(try value(1, at: 0))
+        latest.commit()
+        latest.note(try value(2, at: 1))
+        latest.note(try value(3, at: 2))
+        latest.note(try value(9, at: 1, channel: 1))
+        latest.rollBack()
+        #expect(latest.takeDue(now: start).map(\.value) == [1])
+        latest.note(try value(4, at: 1))
+        latest.commit()
+        #expect(latest.takeDue(now: start + .seconds(5)).map(\.value) == [4], "not compared with what was discarded")
     }
 
     @Test func aValueThatABatchTookIsDueAgainAfterTheBatchFailed() throws {
-        var book = LatestValues()
-        book.note(try value(1, at: 0))
-        book.commit()
-        book.note(try value(2, at: 1))
-        let taken = book.takeDue(now: start)
+        var latest = LatestValues()
+        latest.note(try value(1, at: 0))
+        latest.commit()
+        latest.note(try value(2, at: 1))
+        let taken = latest.takeDue(now: start)
         #expect(taken.map(\.value) == [2])
-        book.writeFailed(taken)
-        book.rollBack()
-        #expect(book.takeDue(now: start + .milliseconds(1)).map(\.value) == [1])
+        latest.writeFailed(taken)
+        latest.rollBack()
+        #expect(latest.takeDue(now: start + .milliseconds(1)).map(\.value) == [1])
     }
 }

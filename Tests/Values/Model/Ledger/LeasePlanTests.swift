@@ -3,7 +3,7 @@ import Simulation
 import Testing
 
 @Suite struct LeasePlanTests {
-    /// A table of leases as the database keeps it: a partition is taken only while nobody holds it.
+    /// A table of leases as the database keeps it: a replica takes a partition only while no other holds it.
     private struct Table {
         var partitions: [LeasePlan.Partition]
         var replicas: Set<String>
@@ -106,7 +106,7 @@ import Testing
         #expect(table.plan("replica-0").giveBack == ["measurements.1"])
         #expect(table.plan("replica-1").giveBack.isEmpty)
         table.partitions[1].owner = nil
-        // What is free now is the third one's; nobody takes it back, and nobody gives one more.
+        // The free partition is the third replica's: the others neither take it back nor release one more.
         #expect(table.plan("replica-0").take.isEmpty && table.plan("replica-1").giveBack.isEmpty)
         #expect(table.plan("replica-2").take == ["measurements.1"])
         table.partitions[1].owner = "replica-2"

@@ -8,32 +8,32 @@ import Testing
     private let key = LedgerCache.Key(sensor: 1, boot: 10)
 
     private func loaded(_ keys: [LedgerCache.Key]) -> LedgerCache {
-        var book = LedgerCache()
-        for key in keys { book.load(key, LedgerCache.Entry(ledger: SequenceLedger(), version: 0)) }
-        return book
+        var cache = LedgerCache()
+        for key in keys { cache.load(key, LedgerCache.Entry(ledger: SequenceLedger(), version: 0)) }
+        return cache
     }
 
     @Test func whatIsNotLoadedIsNamedInOrder() {
         let keys = [(2, 1), (1, 9), (1, 2), (3, 0)].map { LedgerCache.Key(sensor: $0.0, boot: $0.1) }
-        var book = LedgerCache()
-        book.load(keys[3], LedgerCache.Entry(ledger: SequenceLedger(), version: 4))
-        #expect(book.unknown(among: Set(keys)) == [keys[2], keys[1], keys[0]])
-        book.forget([keys[3]])
-        #expect(book.unknown(among: [keys[3]]) == [keys[3]])
+        var cache = LedgerCache()
+        cache.load(keys[3], LedgerCache.Entry(ledger: SequenceLedger(), version: 4))
+        #expect(cache.unknown(among: Set(keys)) == [keys[2], keys[1], keys[0]])
+        cache.forget([keys[3]])
+        #expect(cache.unknown(among: [keys[3]]) == [keys[3]])
     }
 
     @Test func aBatchIsCountedAndCommitted() throws {
-        var book = loaded([key])
-        #expect(book.changes.isEmpty)
-        #expect([0, 1, 1, 3, 0].map { book.note(key, $0) } == [.new, .new, .duplicate, .new, .duplicate])
-        let change = try #require(book.changes.first)
-        #expect(book.changes.count == 1 && change.key == key && change.version == 0)
+        var cache = loaded([key])
+        #expect(cache.changes.isEmpty)
+        #expect([0, 1, 1, 3, 0].map { cache.note(key, $0) } == [.new, .new, .duplicate, .new, .duplicate])
+        let change = try #require(cache.changes.first)
+        #expect(cache.changes.count == 1 && change.key == key && change.version == 0)
         #expect(change.frames == 3 && change.duplicates == 2 && change.ledger.next == 4)
         #expect(change.gapsAdded == [SequenceGap(2...2)] && change.gapsRemoved.isEmpty)
-        book.commit()
-        #expect(book.changes.isEmpty)
-        #expect(book.note(key, 2) == .late)
-        let next = try #require(book.changes.first)
+        cache.commit()
+        #expect(cache.changes.isEmpty)
+        #expect(cache.note(key, 2) == .late)
+        let next = try #require(cache.changes.first)
         #expect(next.version == 1 && next.gapsAdded.isEmpty && next.gapsRemoved == [SequenceGap(2...2)])
     }
 
@@ -52,21 +52,21 @@ import Testing
     }
 
     @Test func whatIsRolledBackComesAgain() throws {
-        var book = loaded([key])
-        _ = book.note(key, 0)
-        book.commit()
-        #expect(book.note(key, 1) == .new)
-        book.rollBack()
-        #expect(book.changes.isEmpty)
-        #expect(book.note(key, 1) == .new && book.note(key, 0) == .duplicate)
-        #expect(try #require(book.changes.first).version == 1)
+        var cache = loaded([key])
+        _ = cache.note(key, 0)
+        cache.commit()
+        #expect(cache.note(key, 1) == .new)
+        cache.rollBack()
+        #expect(cache.changes.isEmpty)
+        #expect(cache.note(key, 1) == .new && cache.note(key, 0) == .duplicate)
+        #expect(try #require(cache.changes.first).version == 1)
     }
 
     @Test func changesAreInOrderOfTheKeys() {
         let keys = [(2, 1), (1, 9), (1, 2)].map { LedgerCache.Key(sensor: $0.0, boot: $0.1) }
-        var book = loaded(keys)
-        for key in keys { _ = book.note(key, 0) }
-        #expect(book.changes.map(\.key) == keys.sorted())
+        var cache = loaded(keys)
+        for key in keys { _ = cache.note(key, 0) }
+        #expect(cache.changes.map(\.key) == keys.sorted())
     }
 
     /// What the database does with a change: remove some gaps, add others. It must end with the ledger's own list,
@@ -75,7 +75,7 @@ import Testing
     func removedAndAddedGapsGiveTheNewList(round: UInt64) {
         var random = SplitMix64(seed: round)
         let keys = (0..<3).map { LedgerCache.Key(sensor: Int32($0), boot: 1) }
-        var book = loaded(keys)
+        var cache = loaded(keys)
         var stored: [LedgerCache.Key: Set<SequenceGap>] = [:]
         var versions: [LedgerCache.Key: Int64] = [:]
         var seen: [LedgerCache.Key: Set<Int64>] = [:]
@@ -85,13 +85,13 @@ import Testing
                 let key = keys[Int.random(in: 0..<3, using: &random)]
                 let sequence = Int64.random(in: 0...120, using: &random)
                 let isFresh = batch[key, default: []].insert(sequence).inserted
-                #expect((book.note(key, sequence) != .duplicate) == isFresh)
+                #expect((cache.note(key, sequence) != .duplicate) == isFresh)
             }
             guard Bool.random(using: &random) else {
-                book.rollBack()
+                cache.rollBack()
                 continue
             }
-            for change in book.changes {
+            for change in cache.changes {
                 #expect(change.version == versions[change.key, default: 0])
                 versions[change.key] = change.version + 1
                 #expect(stored[change.key, default: []].isSuperset(of: change.gapsRemoved))
@@ -102,7 +102,7 @@ import Testing
                 let before = seen[change.key, default: []]
                 #expect(change.frames == batch[change.key, default: []].count - before.count)
             }
-            book.commit()
+            cache.commit()
             seen = batch
         }
     }
@@ -112,12 +112,12 @@ import Testing
     }
 
     @Test func aGapOverAHoleOfTheStreamHasItsCause() throws {
-        var book = loaded([key])
-        book.load(StreamGaps([StreamGap(first: place(10), cause: .brokerRetention)]))
+        var cache = loaded([key])
+        cache.load(StreamGaps([StreamGap(first: place(10), cause: .brokerRetention)]))
         for (sequence, offset) in [(0, 5), (2, 9), (4, 20), (6, 21)] as [(Int64, Int64)] {
-            #expect(book.note(key, sequence, at: place(offset)) == .new)
+            #expect(cache.note(key, sequence, at: place(offset)) == .new)
         }
-        let change = try #require(book.changes.first)
+        let change = try #require(cache.changes.first)
         #expect(
             change.gapsAdded == [SequenceGap(1...1), SequenceGap(3...3, cause: .brokerRetention), SequenceGap(5...5)])
         #expect(change.first == place(5) && change.last == place(21))
@@ -125,89 +125,89 @@ import Testing
 
     @Test func aHoleOfTheBatchCountsOnceForEachBoot() throws {
         let other = LedgerCache.Key(sensor: 2, boot: 10)
-        var book = loaded([key, other])
-        _ = book.note(key, 0, at: place(1))
-        book.commit()
+        var cache = loaded([key, other])
+        _ = cache.note(key, 0, at: place(1))
+        cache.commit()
         for isKept in [false, true] {
-            book.note(StreamGap(first: place(2), cause: .brokerRetention))
+            cache.note(StreamGap(first: place(2), cause: .brokerRetention))
             // The second boot has begun in the hole.
-            _ = book.note(key, 5, at: place(8))
-            _ = book.note(other, 3, at: place(9))
-            _ = book.note(key, 7, at: place(10))
-            _ = book.note(other, 5, at: place(11))
-            let gaps = book.changes.map(\.gapsAdded)
+            _ = cache.note(key, 5, at: place(8))
+            _ = cache.note(other, 3, at: place(9))
+            _ = cache.note(key, 7, at: place(10))
+            _ = cache.note(other, 5, at: place(11))
+            let gaps = cache.changes.map(\.gapsAdded)
             #expect(gaps[0] == [SequenceGap(1...4, cause: .brokerRetention), SequenceGap(6...6)])
             #expect(gaps[1] == [SequenceGap(0...2, cause: .brokerRetention), SequenceGap(4...4)])
-            if isKept { book.commit() } else { book.rollBack() }
+            if isKept { cache.commit() } else { cache.rollBack() }
         }
         // A boot that begins later has not lost its first frames there, as far as is known here.
         let later = LedgerCache.Key(sensor: 3, boot: 1)
-        _ = book.note(later, 2, at: place(12))
-        #expect(book.changes.first?.gapsAdded == [SequenceGap(0...1)])
+        _ = cache.note(later, 2, at: place(12))
+        #expect(cache.changes.first?.gapsAdded == [SequenceGap(0...1)])
     }
 
     @Test func framesOfTheStreamBeforeHaveGoneWithIt() throws {
-        var book = LedgerCache()
-        book.load(key, LedgerCache.Entry(ledger: SequenceLedger(next: 5), version: 3, last: place(70)))
-        book.load(StreamGaps([StreamGap(first: place(71), cause: .streamReset)]))
-        #expect(book.note(key, 8, at: place(0, incarnation: 2)) == .new)
-        let change = try #require(book.changes.first)
+        var cache = LedgerCache()
+        cache.load(key, LedgerCache.Entry(ledger: SequenceLedger(next: 5), version: 3, last: place(70)))
+        cache.load(StreamGaps([StreamGap(first: place(71), cause: .streamReset)]))
+        #expect(cache.note(key, 8, at: place(0, incarnation: 2)) == .new)
+        let change = try #require(cache.changes.first)
         #expect(change.gapsAdded == [SequenceGap(5...7, cause: .streamReset)])
     }
 
     /// An older state of the broker: what is stored comes again first, and then what followed the loss.
     @Test func framesThatAreReadAgainDoNotHideTheReset() throws {
-        var book = LedgerCache()
-        book.load(key, LedgerCache.Entry(ledger: SequenceLedger(next: 5), version: 3, last: place(70)))
-        book.load(StreamGaps([StreamGap(first: place(71), cause: .streamReset)]))
+        var cache = LedgerCache()
+        cache.load(key, LedgerCache.Entry(ledger: SequenceLedger(next: 5), version: 3, last: place(70)))
+        cache.load(StreamGaps([StreamGap(first: place(71), cause: .streamReset)]))
         for sequence in 0..<4 as Range<Int64> {
-            #expect(book.note(key, sequence, at: place(sequence, incarnation: 2)) == .duplicate)
+            #expect(cache.note(key, sequence, at: place(sequence, incarnation: 2)) == .duplicate)
         }
-        #expect(book.note(key, 8, at: place(4, incarnation: 2)) == .new)
-        let change = try #require(book.changes.first)
+        #expect(cache.note(key, 8, at: place(4, incarnation: 2)) == .new)
+        let change = try #require(cache.changes.first)
         #expect(change.gapsAdded == [SequenceGap(5...7, cause: .streamReset)])
     }
 
     /// A frame that comes back out of quarantine stands in no place of the stream.
     @Test func aFrameWithoutAPlaceLeavesThePlaceAsItWas() throws {
-        var book = LedgerCache()
-        book.load(key, LedgerCache.Entry(ledger: SequenceLedger(next: 5), version: 3, last: place(70)))
-        book.load(StreamGaps([StreamGap(first: place(1), cause: .streamReset)]))
-        #expect(book.note(key, 8) == .new)
-        let change = try #require(book.changes.first)
+        var cache = LedgerCache()
+        cache.load(key, LedgerCache.Entry(ledger: SequenceLedger(next: 5), version: 3, last: place(70)))
+        cache.load(StreamGaps([StreamGap(first: place(1), cause: .streamReset)]))
+        #expect(cache.note(key, 8) == .new)
+        let change = try #require(cache.changes.first)
         #expect(change.gapsAdded == [SequenceGap(5...7)] && change.first == nil && change.last == place(70))
     }
 
     @Test func framesInAJoinedGapAreGivenUp() throws {
-        var book = LedgerCache()
+        var cache = LedgerCache()
         let ledger = SequenceLedger(next: 100, gaps: [SequenceGap(0...9, missing: 4)])
-        book.load(key, LedgerCache.Entry(ledger: ledger, version: 1))
-        #expect(book.note(key, 3) == .unknown && book.note(key, 10) == .duplicate)
-        let change = try #require(book.changes.first)
+        cache.load(key, LedgerCache.Entry(ledger: ledger, version: 1))
+        #expect(cache.note(key, 3) == .unknown && cache.note(key, 10) == .duplicate)
+        let change = try #require(cache.changes.first)
         #expect(change.givenUp == 1 && change.duplicates == 1 && change.frames == 0)
         #expect(change.gapsAdded.isEmpty && change.gapsRemoved.isEmpty)
     }
 
-    @Test func aBookOfTooManyGapsForgetsThem() {
-        var book = LedgerCache()
+    @Test func aCacheOfTooManyGapsForgetsThem() {
+        var cache = LedgerCache()
         let gaps = (0..<Int64(SequenceLedger.gapsMax)).map { SequenceGap(($0 * 2)...($0 * 2)) }
         let keys = (0...Int32(LedgerCache.gapsMax / gaps.count)).map { LedgerCache.Key(sensor: $0, boot: 0) }
         let entry = LedgerCache.Entry(ledger: SequenceLedger(next: 1_000_000, gaps: gaps), version: 1)
-        for key in keys.dropLast() { book.load(key, entry) }
-        book.commit()
-        #expect(book.unknown(among: Set(keys)) == [keys[keys.count - 1]])
-        for key in keys { book.load(key, entry) }
-        book.commit()
-        #expect(book.unknown(among: Set(keys)) == keys)
+        for key in keys.dropLast() { cache.load(key, entry) }
+        cache.commit()
+        #expect(cache.unknown(among: Set(keys)) == [keys[keys.count - 1]])
+        for key in keys { cache.load(key, entry) }
+        cache.commit()
+        #expect(cache.unknown(among: Set(keys)) == keys)
     }
 
-    @Test func aBookOfTooManyLedgersForgetsThem() {
-        var book = LedgerCache()
+    @Test func aCacheOfTooManyLedgersForgetsThem() {
+        var cache = LedgerCache()
         let entry = LedgerCache.Entry(ledger: SequenceLedger(), version: 0)
-        for sensor in 0...Int32(LedgerCache.entriesMax) { book.load(LedgerCache.Key(sensor: sensor, boot: 0), entry) }
+        for sensor in 0...Int32(LedgerCache.entriesMax) { cache.load(LedgerCache.Key(sensor: sensor, boot: 0), entry) }
         let first = LedgerCache.Key(sensor: 0, boot: 0)
-        #expect(book.unknown(among: [first]).isEmpty)
-        book.commit()
-        #expect(book.unknown(among: [first]) == [first])
+        #expect(cache.unknown(among: [first]).isEmpty)
+        cache.commit()
+        #expect(cache.unknown(among: [first]) == [first])
     }
 }

@@ -106,7 +106,7 @@ import Testing
         boot.announced?.earlierNext = 12
         boot.announced?.earlierAge = .seconds(19)
         #expect(losses(facts(boot)) == [[SequenceGap(10...11)]])
-        // After a good-bye, or in a start that is over, nothing more comes.
+        // After a graceful end, or in a boot that is over, nothing more comes.
         boot.announced?.isStopped = true
         #expect(losses(facts(boot)) == [[SequenceGap(10...13)]])
         boot.announced?.isStopped = false
@@ -146,7 +146,7 @@ import Testing
         // Had the second boot begun before the hole, it would have taken nothing of the first.
         all.boots[1].stored?.first = place(40)
         #expect(losses(all)[0] == [SequenceGap(10...11, cause: .sensorRestarted)])
-        // A hole of another stream is nobody's.
+        // A gap of another stream concerns none of these frames.
         all.holes = ["t": all.holes["s"] ?? []]
         #expect(losses(all) == [[SequenceGap(10...11, cause: .sensorRestarted)], [SequenceGap(0...2)]])
     }

@@ -62,7 +62,7 @@ import Testing
                 if stepOver.noteStored(1) { continue reading }
             }
         }
-        throw TestFailure("it reads for ever")
+        throw TestFailure("it reads without an end")
     }
 
     private struct TestFailure: Error {
