@@ -80,7 +80,7 @@ extension EndToEnd {
         @Test func aBrokenSchemaSendsNothingToQuarantine() async throws {
             try await Services.with(replicas: 1) { services in
                 let system = services.system
-                try await system.store.query("ALTER TABLE latest RENAME TO lost")
+                try await system.store.run("ALTER TABLE latest RENAME TO lost")
                 let simulator = try system.start(
                     "sensor-simulator", ["--kind", "vibration:1000x2", "--for", "3s", "--serial-prefix", "w"])
                 let report = try SimulatorReport(await simulator.end())
@@ -89,7 +89,7 @@ extension EndToEnd {
                     await TestServers.get(address + "/readyz")?.status == 503
                 }
                 #expect(try await system.number("SELECT count(*) FROM quarantine") == 0)
-                try await system.store.query("ALTER TABLE lost RENAME TO latest")
+                try await system.store.run("ALTER TABLE lost RENAME TO latest")
                 try await system.expectExactlyOnce([report])
                 #expect(try await system.number("SELECT count(*) FROM quarantine") == 0)
             }
@@ -104,7 +104,7 @@ extension EndToEnd {
                 try await eventually("it is stored") {
                     try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") > 5
                 }
-                try await system.store.query("DELETE FROM sensor")
+                try await system.store.run("DELETE FROM sensor")
                 try await eventually("it is stored again") {
                     try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") > 5
                 }
@@ -127,9 +127,9 @@ extension EndToEnd {
                 try await system.store.transaction { session in
                     try session.execute("LOCK TABLE sensor_boot IN ACCESS EXCLUSIVE MODE")
                     // Long enough for a batch to wait for the lock, and for the signal to find it waiting.
-                    _ = try session.query("SELECT pg_sleep(1)")
+                    try session.run("SELECT pg_sleep(1)")
                     _ = kill(ingester, SIGTERM)
-                    _ = try session.query("SELECT pg_sleep(7)")
+                    try session.run("SELECT pg_sleep(7)")
                 }
                 _ = try await services["i1"].end(within: .seconds(1))
                 #expect(begin.duration(to: .now) < .seconds(12))

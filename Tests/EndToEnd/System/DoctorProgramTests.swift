@@ -73,7 +73,7 @@ extension EndToEnd {
 
                 try await services["logs-ingester"].stop()
                 try await services["i1"].stop()
-                try await system.store.query(
+                try await system.store.run(
                     "INSERT INTO quarantine (reason, routing_key, source, length, hash, payload) VALUES ('too_large', 'k', 's', 0, 0, '')"
                 )
                 try await TestServers.management(
@@ -203,7 +203,7 @@ extension EndToEnd {
         @Test func sensorNamesAreCompleted() async throws {
             try await Services.with(replicas: 0) { services in
                 let system = services.system
-                try await system.store.query("INSERT INTO sensor (serial) VALUES ('lab-1'), ('lab-2'), ('hall-1')")
+                try await system.store.run("INSERT INTO sensor (serial) VALUES ('lab-1'), ('lab-2'), ('hall-1')")
                 let completion = try await system.run(
                     "iotctl",
                     [
@@ -239,7 +239,7 @@ extension EndToEnd {
                 }
                 try await expectNothingLeft(system)
                 // Ctrl-C in the middle cleans up too, and lets the ingesters go on.
-                let interruptions = [
+                let interruptions: [([String], SQL)] = [
                     ([], "SELECT coalesce(sum(frames), 0) > 10 FROM sensor_boot"),
                     (["--backlog"], "SELECT bool_and(owner LIKE 'iotctl bench%') FROM ingest_partition"),
                 ]
@@ -263,7 +263,7 @@ extension EndToEnd {
 
         private func expectNothingLeft(_ system: TestSystem) async throws {
             for table in ["sensor", "measurement", "sensor_boot", "latest", "quarantine"] {
-                #expect(try await system.number("SELECT count(*) FROM \(table)") == 0, "\(table)")
+                #expect(try await system.number("SELECT count(*) FROM \(identifier: table)") == 0, "\(table)")
             }
             #expect(try await system.number("SELECT count(*) FROM pg_class WHERE relname LIKE 'bench%'") == 0)
             let queues = String(
