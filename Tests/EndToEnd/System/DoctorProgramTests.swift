@@ -278,19 +278,7 @@ extension EndToEnd {
 private enum SilentServer {
     /// URLs that lead there; it lives as long as the process.
     static func environment() throws -> [String: String] {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isOpen = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                unsafe bind(listener, address, length) == 0 && listen(listener, 16) == 0
-                    && getsockname(listener, address, &length) == 0
-            }
-        }
-        guard isOpen else { throw TestServers.Trouble("no silent server") }
-        let number = UInt16(bigEndian: address.sin_port)
+        let number = try ListeningSocket().port
         return [
             "AMQP_URL": "amqp://a:b@127.0.0.1:\(number)/", "DATABASE_URL": "postgresql://a:b@127.0.0.1:\(number)/x",
             "MANAGEMENT_URL": "",
