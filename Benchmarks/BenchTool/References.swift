@@ -52,7 +52,7 @@ struct Copy: AsyncParsableCommand {
             batches.append(copy)
         }
         let store = StoreConnection(settings.database, applicationName: "bench")
-        try await store.query("TRUNCATE measurement")
+        try await store.run("TRUNCATE measurement")
         await store.close()
         guard let seconds = BareCopy.run(settings.database, into: MeasurementRow.copyTarget, batches) else {
             throw ValidationError("the server did not take the COPY")

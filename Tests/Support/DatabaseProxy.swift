@@ -63,8 +63,8 @@ public final class DatabaseProxy: Sendable {
     /// Listens on a port of its own, and leads to `upstreamPort` of this machine.
     public init(to upstreamPort: UInt16) throws {
         self.upstreamPort = upstreamPort
-        listener = try Socket.listen()
-        port = try Socket.port(of: listener)
+        let socket = try ListeningSocket()
+        (listener, port) = (socket.descriptor, socket.port)
         Thread.detachNewThread { [self] in accept() }
     }
 
@@ -373,32 +373,6 @@ extension Collection where Element == UInt8 {
 
 /// Blocking TCP sockets on 127.0.0.1.
 private enum Socket {
-    static func listen() throws -> Int32 {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = local(port: 0)
-        let isBound = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard socket >= 0, isBound, Foundation.listen(socket, 64) == 0 else {
-            throw TestServers.Trouble("no port for a proxy: errno \(errno)")
-        }
-        return socket
-    }
-
-    static func port(of socket: Int32) throws -> UInt16 {
-        var address = local(port: 0)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isKnown = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe getsockname(socket, $0, &size) == 0
-            }
-        }
-        guard isKnown else { throw TestServers.Trouble("no port of a proxy: errno \(errno)") }
-        return UInt16(bigEndian: address.sin_port)
-    }
-
     static func accept(_ listener: Int32) -> Int32? {
         while true {
             let socket = Foundation.accept(listener, nil, nil)

@@ -93,6 +93,17 @@ public enum TestServers {
     }
 }
 
+extension StoreConnection {
+    /// The first value of a query's first row, as a number.
+    public func number(_ sql: SQL) throws -> Int64 {
+        let rows = try fetch(sql)
+        guard let row = rows.first, let column = rows.columns.first else {
+            throw TestServers.Trouble("no number: \(sql)")
+        }
+        return try row.integer("\(column)")
+    }
+}
+
 /// A virtual host and a database of a test's own, gone when the test ends, however it ends.
 public struct TestSystem: Sendable {
     /// Unlike any other test's.
@@ -147,7 +158,7 @@ public struct TestSystem: Sendable {
         try await TestServers.management("POST", "/api/definitions/\(name)", body: definitions)
         let server = try Endpoint(databaseServer, .postgresql)
         let admin = StoreConnection(server, applicationName: "tests")
-        try await admin.query("CREATE DATABASE \(name)")
+        try await admin.run("CREATE DATABASE \(identifier: name)")
         mqtt.user = "\(name):\(user)"
         database.path = "/\(name)"
         var environment = ProcessInfo.processInfo.environment
@@ -170,18 +181,12 @@ public struct TestSystem: Sendable {
         await store.close()
         _ = try? await TestServers.management("DELETE", "/api/vhosts/\(name)")
         let admin = StoreConnection(databaseServer, applicationName: "tests")
-        _ = try? await admin.query("DROP DATABASE \(name) WITH (FORCE)")
+        _ = try? await admin.run("DROP DATABASE \(identifier: name) WITH (FORCE)")
         try? FileManager.default.removeItem(at: folder)
     }
 
     /// The first value of a query's first row, as a number.
-    public func number(_ sql: String, _ parameters: [SQLValue] = []) async throws -> Int64 {
-        let rows = try await store.query(sql, parameters)
-        guard let text = rows.values.first?.first ?? nil, let number = Int64(text) else {
-            throw TestServers.Trouble("no number: \(sql)")
-        }
-        return number
-    }
+    public func number(_ sql: SQL) async throws -> Int64 { try await store.number(sql) }
 
     /// Starts one of the five programs.
     public func start(

@@ -26,7 +26,7 @@ public struct QueryResult: Sendable, RandomAccessCollection {
     public var columns: [String] { table.columns }
 
     /// Looks a column up once for all rows.
-    /// - Throws: `StoreError.undecodable` if the result has no such column, also if it has no rows.
+    /// - Throws: `StoreError.missingColumn`, also if the result has no rows.
     public func column(_ name: String) throws(StoreError) -> Row.Column {
         Row.Column(name: name, index: try table.index(of: name))
     }
@@ -51,14 +51,18 @@ final class ResultTable: Sendable {
 
     func index(of name: String) throws(StoreError) -> Int {
         guard let index = indices[name] else {
-            throw error(name, expected: "a column", found: "columns \(columns.joined(separator: ", "))")
+            throw .missingColumn(name, found: columns, statement: firstLine)
         }
         return index
     }
 
     func error(_ column: String, expected: String, found: String) -> StoreError {
+        .undecodable(column: column, expected: expected, found: found, statement: firstLine)
+    }
+
+    private var firstLine: String {
         let line = statement.split(whereSeparator: \.isNewline).lazy.map { $0.drop(while: \.isWhitespace) }
             .first { !$0.isEmpty }
-        return .undecodable(column: column, expected: expected, found: found, statement: String(line ?? ""))
+        return String(line ?? "")
     }
 }

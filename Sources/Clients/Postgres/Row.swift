@@ -2,8 +2,8 @@ public import Time
 
 /// A row of a result. Values are read by the column's name and the expected type.
 ///
-/// Every accessor throws `StoreError.undecodable`, which names the column and the statement, if the column is missing or
-/// its value is not of the type. NULL is an error, too, except for the accessors that begin with `optional`.
+/// Every accessor throws a `StoreError` that names the column and the statement: `missingColumn`, or `undecodable` if the
+/// value is not of the type. NULL is undecodable, too, except for the accessors that begin with `optional`.
 public struct Row: Sendable {
     /// The name of a column, which is looked up in each row, or a column that `QueryResult.column` has looked up.
     public struct Column: Sendable, ExpressibleByStringInterpolation {

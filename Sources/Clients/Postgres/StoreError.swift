@@ -11,8 +11,11 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case failed(operation: String, sqlState: String, message: String)
     /// The server's answer does not match the request: a fault in this program's SQL.
     case unexpected(String)
-    /// A value of the answer is missing or has another type than the program expects: a fault in this program's SQL, in
-    /// the schema, or in a value that another program stored. `statement` is the first line of the statement.
+    /// The answer has no such column, but those of `found`: a fault in this program's SQL, or in the schema. No row of the
+    /// answer can be read. `statement` is the first line of the statement.
+    case missingColumn(String, found: [String], statement: String)
+    /// A value of one row is NULL, or is not one that the program knows: another program, or a newer release, stored it.
+    /// Other rows can be read. `statement` is the first line of the statement.
     case undecodable(column: String, expected: String, found: String, statement: String)
 
     /// The caller's next step after an error.
@@ -21,7 +24,7 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case retry
         /// Repeat the operation in smaller parts.
         case halve
-        /// Do not repeat the operation: the data or the statement is wrong.
+        /// Do not repeat the operation: the data, the statement, or a row that it reads is wrong.
         case giveUp
     }
 
@@ -29,9 +32,10 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     public var advice: Advice {
         switch self {
         case .unreachable, .refused, .lost: .retry
-        // The row that was read is at fault, not the data that the caller wants to store: giving up would lose it.
-        case .undecodable: .retry
-        case .unexpected: .giveUp
+        // Every operation fails so, until another release or schema is installed.
+        case .missingColumn: .retry
+        // Only operations that need the row fail, and only until an operator has repaired it: they must not hold up others.
+        case .unexpected, .undecodable: .giveUp
         case .failed(_, let sqlState, _): Self.advice(sqlState: sqlState)
         }
     }
@@ -60,6 +64,8 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreachable(let text), .refused(let text), .unexpected(let text): text
+        case .missingColumn(let column, let found, let statement):
+            "column \(column): not among \(found.joined(separator: ", ")), in the result of: \(statement)"
         case .undecodable(let column, let expected, let found, let statement):
             "column \(column): expected \(expected), found \(found), in the result of: \(statement)"
         case .lost(let operation, let text): "\(operation): \(text)"

@@ -58,6 +58,12 @@ struct BatchRetry: Sendable {
 
     private mutating func next(_ error: StoreError, _ messages: Int, _ elapsed: Duration) -> Action {
         if elapsed >= Self.slowTry { slowTries += 1 }
+        switch error {
+        // The answer to a look-up of the partition cannot be read: no message is at fault, and each would fail alike.
+        // `IngestLoader` sets aside the rows of single sensors before.
+        case .unexpected, .missingColumn, .undecodable: return .retry
+        case .unreachable, .refused, .lost, .failed: break
+        }
         switch error.advice {
         case .retry:
             return messages > 1 && slowTries >= Self.slowTriesMax ? .halve : .retry

@@ -110,7 +110,9 @@ private struct Replica {
                 if !(error is CancellationError) { context.logger.error("\(lease.stream): \(error)") }
             }
             worker.forgetReadiness()
-            context.metrics.forget("iot_ingest_lag_seconds", labels: IngestMetrics.labels(lease.stream))
+            for gauge in ["iot_ingest_lag_seconds", "iot_ingest_unreadable_sensors"] {
+                context.metrics.forget(gauge, labels: IngestMetrics.labels(lease.stream))
+            }
             // Has no effect if the epoch changed: a lease of another replica stays.
             try? await context.openStore("lease").giveBack(lease)
             context.logger.notice("\(lease.stream): released")

@@ -29,6 +29,13 @@ enum IngestMetrics {
             by: count)
     }
 
+    static func setUnreadable(_ count: Int, stream: String, in metrics: Metrics) {
+        metrics.set(
+            "iot_ingest_unreadable_sensors",
+            "Sensors with a row that cannot be decoded, whose frames go to the quarantine.", to: Double(count),
+            labels: labels(stream))
+    }
+
     static func labels(_ stream: String) -> String { "stream=\"\(stream)\"" }
 
     static func note(_ counts: IngestCounts, lag now: Timestamp, stream: String, in metrics: Metrics) {

@@ -1,6 +1,7 @@
 internal import Broker
 internal import Messaging
 internal import Model
+internal import Postgres
 internal import Rules
 internal import Store
 internal import Time
@@ -89,9 +90,12 @@ struct IngestState {
     // MARK: the batch
 
     /// Turns a batch whose look-ups are loaded into what to write and what to publish.
-    /// - Parameter ingest: the transaction, with its lease, offset and holes.
+    /// - Parameters:
+    ///   - ingest: the transaction, with its lease, offset and holes.
+    ///   - unreadable: the sensors with a row that cannot be decoded, by number. Their frames go to the quarantine.
     mutating func apply(
-        _ batch: FrameBatch, to ingest: IngestBatch, limits: ActiveLimits, now: ContinuousClock.Instant
+        _ batch: FrameBatch, to ingest: IngestBatch, limits: ActiveLimits, unreadable: [Int32: StoreError] = [:],
+        now: ContinuousClock.Instant
     ) -> AppliedBatch {
         var applied = AppliedBatch(ingest: ingest)
         let incarnation = ingest.lease.incarnation
@@ -104,7 +108,7 @@ struct IngestState {
         for received in batch.frames {
             let delivery = batch.deliveries[received.index]
             let sensor: Int32
-            do throws(Rejection) { sensor = try numberedSensor(of: received) } catch {
+            do throws(Rejection) { sensor = try numberedSensor(of: received, unreadable) } catch {
                 rejects.append(FrameBatch.Rejected(index: received.index, rejection: error))
                 continue
             }
@@ -132,13 +136,18 @@ struct IngestState {
         return applied
     }
 
-    /// The number of a frame's sensor, whose channels have numbers too.
-    private func numberedSensor(of received: FrameBatch.Received) throws(Rejection) -> Int32 {
+    /// The number of a frame's sensor, whose channels have numbers too, and whose rows can be read.
+    private func numberedSensor(
+        of received: FrameBatch.Received, _ unreadable: [Int32: StoreError]
+    ) throws(Rejection) -> Int32 {
         guard let sensor = numbers[received.serial] else {
             throw Rejection(.invalidFrame, "the sensor has no number; it was deleted meanwhile")
         }
         guard numbers.hasChannels(of: received.frame, sensor: sensor) else {
             throw Rejection(.invalidFrame, "the sensor has more than 64 channels")
+        }
+        if let error = unreadable[sensor] {
+            throw Rejection(.refusedByDatabase, "a row of the sensor cannot be read: \(error)")
         }
         return sensor
     }

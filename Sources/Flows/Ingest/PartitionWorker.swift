@@ -38,6 +38,7 @@ final class PartitionWorker {
     /// Rows from before this time are late for the rollups, as far as this worker knows.
     private var closedTo = Timestamp(unixNanoseconds: .min)
     private var stepOver = StepOver(full: PartitionWorker.prefetch)
+    private var unreadable = UnreadableSensors()
 
     /// - Parameter partitions: the number of partitions of the installation, which share the memory.
     init(
@@ -86,10 +87,11 @@ final class PartitionWorker {
     /// The parts of the service that readiness names while this partition is held.
     private var brokerPart: String { "broker \(lease.stream)" }
     private var databasePart: String { "database \(lease.stream)" }
+    private var rowsPart: String { "rows of \(lease.stream)" }
 
     /// Clears the readiness of a partition that this replica no longer owns.
     func forgetReadiness() {
-        for part in [brokerPart, databasePart] { context.readiness.ready(part) }
+        for part in [brokerPart, databasePart, rowsPart] { context.readiness.ready(part) }
     }
 
     private func read(from broker: BrokerConnection) async throws {
@@ -308,12 +310,13 @@ final class PartitionWorker {
     private func store(_ batch: FrameBatch, _ holes: [MissingOffsets]) async throws {
         guard let last = batch.deliveries.last, let lastOffset = last.streamOffset else { return }
         let limits = try await limits.current(store)
-        try await loader.load(into: &state, for: batch, limits: limits)
+        let errors = try await loader.load(into: &state, for: batch, limits: limits)
+        noteUnreadable(errors, in: batch)
         var ingest = IngestBatch(
             lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint,
             lastReceived: last.received)
         ingest.holes = holes
-        let applied = state.apply(batch, to: ingest, limits: limits, now: .now)
+        let applied = state.apply(batch, to: ingest, limits: limits, unreadable: errors, now: .now)
         do {
             try await makeChunks(for: applied.ingest, mayHalve: batch.deliveries.count > 1)
             try await alarms.publish(applied.alarms)
@@ -327,6 +330,24 @@ final class PartitionWorker {
         lease.committed = lastOffset
         lease.fingerprint = ingest.lastFingerprint
         IngestMetrics.note(applied.counts, lag: .now, stream: lease.stream, in: context.metrics)
+    }
+
+    /// Reports sensors with a row that cannot be decoded, and those whose rows can be decoded again.
+    private func noteUnreadable(_ errors: [Int32: StoreError], in batch: FrameBatch) {
+        if errors.isEmpty, unreadable.count == 0 { return }
+        let numbers = Dictionary(
+            batch.frames.map { ($0.serial, state.numbers[$0.serial]) }, uniquingKeysWith: { first, _ in first })
+        for change in unreadable.note(numbers.mapValues { number in number.flatMap { errors[$0] } }) {
+            switch change {
+            case .unreadable(let serial, let error):
+                context.logger.error("\(lease.stream): frames of \(serial) go to the quarantine: \(error)")
+            case .readable(let serial):
+                context.logger.info("\(lease.stream): the rows of \(serial) can be read again")
+            }
+        }
+        IngestMetrics.setUnreadable(unreadable.count, stream: lease.stream, in: context.metrics)
+        guard let reason = unreadable.reason else { return context.readiness.ready(rowsPart) }
+        context.readiness.notReady(rowsPart, reason)
     }
 
     /// Creates the chunks that a batch needs, and the next chunk of the present shortly before it is needed.

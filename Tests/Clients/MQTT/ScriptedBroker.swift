@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
-import Testing
+import TestSupport
 
 /// A broker that knows just enough MQTT 5 to be a bad one: listens on a free port of 127.0.0.1.
 final class ScriptedBroker: Sendable {
@@ -39,22 +39,10 @@ final class ScriptedBroker: Sendable {
 
     init(_ script: Script = Script()) throws {
         self.script = Mutex(script)
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        try #require(listener >= 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                let bound = unsafe bind(listener, generic, size)
-                return unsafe bound != 0 ? bound : listen(listener, 100) + getsockname(listener, generic, &size)
-            }
-        }
-        try #require(status == 0)
-        port = UInt16(bigEndian: address.sin_port)
+        let listener = try ListeningSocket()
+        port = listener.port
         Thread.detachNewThread {  // for as long as the test process runs
-            while case let connection = accept(listener, nil, nil), connection >= 0 {
+            while case let connection = accept(listener.descriptor, nil, nil), connection >= 0 {
                 Thread.detachNewThread { self.serve(connection) }
             }
         }

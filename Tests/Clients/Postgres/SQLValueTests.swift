@@ -88,9 +88,12 @@ import Time
         #expect(StoreError.lost(operation: "commit", "gone").description == "commit: gone")
         let undecodable = StoreError.undecodable(
             column: "sends", expected: "Int64", found: "\"x\"", statement: "SELECT sends FROM command")
-        #expect(undecodable.advice == .retry && undecodable.sqlState == nil)
+        #expect(undecodable.advice == .giveUp && undecodable.sqlState == nil)
         #expect(
             undecodable.description
                 == "column sends: expected Int64, found \"x\", in the result of: SELECT sends FROM command")
+        let missing = StoreError.missingColumn("sends", found: ["a", "b"], statement: "SELECT * FROM command")
+        #expect(missing.advice == .retry && missing.sqlState == nil)
+        #expect(missing.description == "column sends: not among a, b, in the result of: SELECT * FROM command")
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Support
+import TestSupport
 import Testing
 
 @Suite struct TCPSocketTests {
@@ -34,19 +35,8 @@ import Testing
     }
 
     @Test func anOpenPortConnects() throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(listener) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isOpen = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                unsafe bind(listener, address, length) == 0 && listen(listener, 1) == 0
-                    && getsockname(listener, address, &length) == 0
-            }
-        }
-        try #require(isOpen)
-        #expect(reason("127.0.0.1", Int(UInt16(bigEndian: address.sin_port))) == nil)
+        let listener = try ListeningSocket()
+        defer { close(listener.descriptor) }
+        #expect(reason("127.0.0.1", Int(listener.port)) == nil)
     }
 }

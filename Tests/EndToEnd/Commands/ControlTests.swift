@@ -27,8 +27,8 @@ extension EndToEnd {
             }
         }
 
-        private func state(_ system: TestSystem, _ serial: String) async throws -> String? {
-            try await system.store.query("SELECT state FROM sensor WHERE serial = $1", [.text(serial)]).first?["state"]
+        private func state(_ system: TestSystem, _ serial: String) async throws -> String {
+            try await system.store.fetchOne("SELECT state FROM sensor WHERE serial = \(serial)").text("state")
         }
 
         @Test(arguments: ["mqtt", "amqp"])
@@ -39,16 +39,17 @@ extension EndToEnd {
                 #expect(sleep.output.contains(#""outcome""#) && sleep.output.contains("succeeded"))
                 try await eventually("it sleeps") { try await state(system, "c-0001") == "asleep" }
                 // Asleep it sends nothing, the other goes on.
-                let frames = """
-                    SELECT coalesce(max(b.next_sequence), 0) FROM sensor_boot b JOIN sensor USING (sensor_id)
-                     WHERE serial = $1
-                    """
-                let before = try await system.number(frames, [.text("c-0002")])
-                let asleep = try await system.number(frames, [.text("c-0001")])
-                try await eventually("the other goes on") {
-                    try await system.number(frames, [.text("c-0002")]) > before + 10
+                func frames(_ serial: String) async throws -> Int64 {
+                    try await system.number(
+                        """
+                        SELECT coalesce(max(b.next_sequence), 0) FROM sensor_boot b JOIN sensor USING (sensor_id)
+                         WHERE serial = \(serial)
+                        """)
                 }
-                #expect(try await system.number(frames, [.text("c-0001")]) <= asleep + 1)
+                let before = try await frames("c-0002")
+                let asleep = try await frames("c-0001")
+                try await eventually("the other goes on") { try await frames("c-0002") > before + 10 }
+                #expect(try await frames("c-0001") <= asleep + 1)
 
                 #expect(try await system.run("iotctl", ["awake", "c-0001"]).status == 0)
                 try await eventually("it is awake") { try await state(system, "c-0001") == "awake" }
@@ -70,8 +71,8 @@ extension EndToEnd {
                             """) == 4
                     }
                 } catch {
-                    let commands = try await system.store.query("SELECT * FROM command ORDER BY issued_at")
-                    throw TestServers.Trouble("\(error): \(commands.values)")
+                    let commands = try await system.store.fetch("SELECT c::text FROM command c ORDER BY issued_at")
+                    throw TestServers.Trouble("\(error): \(try commands.map { try $0.text("c") })")
                 }
                 try await eventually("logs") {
                     try await system.number("SELECT count(*) FROM sensor_log WHERE text LIKE 'sleep by iotctl%'") == 1
@@ -85,7 +86,7 @@ extension EndToEnd {
                 #expect(unknown.status == 2)
                 #expect(unknown.errors.contains("c-0001") && unknown.output.isEmpty)
                 // A sensor that is known and never answers.
-                try await system.store.query("INSERT INTO sensor (serial) VALUES ('mute')")
+                try await system.store.run("INSERT INTO sensor (serial) VALUES ('mute')")
                 let mute = try await system.run("iotctl", ["sleep", "mute", "--timeout", "500ms"])
                 #expect(mute.status == 3, "\(mute.errors)")
                 // So short that not even the broker's confirm comes in time.
@@ -109,7 +110,7 @@ extension EndToEnd {
         /// iotctl says at once that a sensor is offline, and does not wait for it unless it is told to.
         @Test func anOfflineSensorIsNotWaitedFor() async throws {
             try await withSensors(["--kind", "climatex1"]) { _, system in
-                try await system.store.query(
+                try await system.store.run(
                     "INSERT INTO sensor (serial, presence, last_seen) VALUES ('away', 'offline', now() - INTERVAL '6 min')"
                 )
                 struct Outcome: Decodable {
@@ -155,16 +156,14 @@ extension EndToEnd {
             struct Outcome: Decodable { var id: String }
             let outcomes = try JSONDecoder().decode([Outcome].self, from: Data(result.output.utf8))
             let id = try #require(outcomes.first?.id)
-            let isThere = "SELECT count(*) FROM command WHERE command_id = $1 AND state = $2"
-            try await eventually("nobody answered") {
-                try await system.number(isThere, [.text(id), .text("expired")]) == 1
+            func state() async throws -> String {
+                try await system.store.fetchOne("SELECT state FROM command WHERE command_id = \(id)").text("state")
             }
+            try await eventually("nobody answered") { try await state() == "expired" }
             let script = TestServers.root.appending(path: "Tests/EndToEnd/Outside/publish.py").path
             let late = try await system.run("/usr/bin/python3", [script, "late-ack", "mute", id])
             try #require(late.status == 0, "\(late.errors)")
-            try await eventually("it did it all the same") {
-                try await system.number(isThere, [.text(id), .text("succeeded")]) == 1
-            }
+            try await eventually("it did it all the same") { try await state() == "succeeded" }
         }
 
         /// One clear line that names what was tried, without the secret.
@@ -272,7 +271,7 @@ extension EndToEnd {
         @Test func aSteadySineAboveItsLimitIsOneAlarm() async throws {
             try await Services.with(replicas: 1) { services in
                 let system = services.system
-                try await system.store.query(
+                try await system.store.run(
                     """
                     WITH s AS (INSERT INTO sensor (serial, desired, desired_changed_at)
                                VALUES ('sine', '{"limits": {"x": {"high": 0.5}}}', now()) RETURNING sensor_id)
@@ -294,8 +293,9 @@ extension EndToEnd {
                     try await system.number("SELECT count(*) FROM alarm") > 0
                 }
                 // What the ingester published before it is recorded before it, too: a clear would be in the same queue.
-                let alarms = try await system.store.query("SELECT alarm_id, cleared_at FROM alarm").rows
-                #expect(alarms.map { $0["alarm_id"] } == ["sine/0/high/\(start)"] && alarms[0]["cleared_at"] == nil)
+                let alarms = try await system.store.fetch("SELECT alarm_id, cleared_at FROM alarm")
+                #expect(try alarms.map { try $0.text("alarm_id") } == ["sine/0/high/\(start)"])
+                #expect(try alarms[0].optionalText("cleared_at") == nil)
                 let published = try await services["i1"].series("iot_ingest_alarms_published_total")
                 #expect(published == [#"{edge="trigger"}"#: 1])
             }

@@ -247,7 +247,7 @@ extension EndToEnd {
                 // What they report already.
                 let same = try await run("set", "-l", "kind=vibration", "--yes", "rate=20", "--wait", "done")
                 #expect(same.status == 0 && same.output.contains("reported       20"), "\(same)")
-                let wanted =
+                let wanted: SQL =
                     "SELECT count(*) FROM sensor WHERE (desired->>'rate_hz')::float8 = 20 AND desired_version = 1"
                 #expect(try await system.number(wanted) == Self.vibrating)
                 let two = try await run("set", "f-0002", "f-0001", "limits.temperature.high=90", "-o", "json")
@@ -266,7 +266,7 @@ extension EndToEnd {
                     try await system.number("SELECT count(*) FROM sensor WHERE (reported->>'rate_hz')::float8 = 10")
                         == Self.vibrating)
                 // One that never says anything.
-                try await system.store.query("INSERT INTO sensor (serial) VALUES ('mute')")
+                try await system.store.run("INSERT INTO sensor (serial) VALUES ('mute')")
                 let mute = try await run("set", "mute", "rate=5", "--wait", "done", "--timeout", "500ms", "-o", "json")
                 #expect(mute.status == 3 && mute.errors.contains("they stay desired"), "\(mute.errors)")
                 let one = try JSONDecoder().decode(Desired.self, from: Data(mute.output.utf8))

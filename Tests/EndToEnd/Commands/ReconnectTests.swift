@@ -15,12 +15,11 @@ extension EndToEnd {
         }
 
         private func presence(_ system: TestSystem, _ word: String) async throws -> Int64 {
-            try await system.number("SELECT count(*) FROM sensor WHERE presence = $1", [.text(word)])
+            try await system.number("SELECT count(*) FROM sensor WHERE presence = \(word)")
         }
 
-        private func command(_ system: TestSystem, _ id: String) async throws -> Rows.Row {
-            try #require(
-                try await system.store.query("SELECT * FROM command WHERE command_id = $1", [.text(id)]).first)
+        private func command(_ system: TestSystem, _ id: String) async throws -> Row {
+            try await system.store.fetchOne("SELECT * FROM command WHERE command_id = \(id)")
         }
 
         /// Gives a command and does not wait for it.
@@ -54,12 +53,12 @@ extension EndToEnd {
                 _ = try await registry.end()
                 try await services.start("sensor-registry")
                 try await eventually("the short one has expired") {
-                    try await command(system, short)["state"] == "expired"
+                    try await command(system, short).text("state") == "expired"
                 }
 
                 let second = try await sensor(system)
                 try await eventually("it ran what is valid") {
-                    try await command(system, valid)["state"] == "succeeded"
+                    try await command(system, valid).text("state") == "succeeded"
                 }
                 try await eventually("it has what is wanted") {
                     try await system.number(
@@ -68,7 +67,7 @@ extension EndToEnd {
                            AND (reported->>'rate_hz')::float8 = 5 AND state = 'awake'
                         """) == 1
                 }
-                #expect(try await command(system, short)["state"] == "expired")
+                #expect(try await command(system, short).text("state") == "expired")
                 #expect(try await command(system, valid).integer("sends") == 1)
                 // While it is there it gets its delta at once, and another boot gets it again.
                 #expect(try await system.run("iotctl", ["set", "r-0001", "rate_hz=8"]).status == 0)
@@ -107,11 +106,13 @@ extension EndToEnd {
                     try await system.number("SELECT count(*) FROM command WHERE name <> ''") == 1
                 }
                 // The registry's copy goes behind the one that the broker keeps for it.
-                try await system.store.query("UPDATE command SET send_at = now()")
-                try await eventually("the registry sent it too") { try await command(system, id)["sent_at"] != nil }
+                try await system.store.run("UPDATE command SET send_at = now()")
+                try await eventually("the registry sent it too") {
+                    try await command(system, id).optionalText("sent_at") != nil
+                }
                 let second = try await sensor(system)
-                try await eventually("it has run") { try await command(system, id)["state"] == "succeeded" }
-                let lines = "SELECT count(*) FROM sensor_log WHERE text LIKE 'change_sample_frequency by%'"
+                try await eventually("it has run") { try await command(system, id).text("state") == "succeeded" }
+                let lines: SQL = "SELECT count(*) FROM sensor_log WHERE text LIKE 'change_sample_frequency by%'"
                 try await eventually("it says so") { try await system.number(lines) >= 1 }
                 // A later command's line stands behind all lines of the first.
                 #expect(try await system.run("iotctl", ["sleep", "r-0001"]).status == 0)

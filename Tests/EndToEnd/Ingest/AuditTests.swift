@@ -64,12 +64,12 @@ extension EndToEnd {
 
         /// "first-last cause" of each gap, as SQL sees them.
         private func gaps(_ system: TestSystem) async throws -> [String] {
-            try await system.store.query(
+            try await system.store.fetch(
                 """
                 SELECT serial || ' ' || first_sequence || '-' || last_sequence || ' ' || cause AS gap
                   FROM sequence_gap g JOIN sensor USING (sensor_id) ORDER BY serial, g.boot_id, first_sequence
                 """
-            ).rows.compactMap { $0["gap"] }
+            ).map { try $0.text("gap") }
         }
 
         private func expectStored(_ system: TestSystem, next: Int64, of serial: String, boot: Int64 = 1) async throws {
@@ -77,8 +77,8 @@ extension EndToEnd {
                 try await system.number(
                     """
                     SELECT coalesce(max(b.next_sequence), 0) FROM sensor_boot b JOIN sensor USING (sensor_id)
-                     WHERE serial = $1 AND b.boot_id = $2
-                    """, [.text(serial), .integer(boot)]) == next
+                     WHERE serial = \(serial) AND b.boot_id = \(boot)
+                    """) == next
             }
         }
 
@@ -223,8 +223,9 @@ extension EndToEnd {
                 try await outside(system, "frames", "slow", "1", "5", "1004", "500")
                 try await services.startIngester("i1")
                 try await expectStored(system, next: 1005, of: "slow")
-                let holes = try await system.store.query("SELECT * FROM stream_hole").rows
-                #expect(holes.map { $0["cause"] } == ["broker_retention"] && holes[0].integer("first_offset") == 6)
+                let holes = try await system.store.fetch("SELECT * FROM stream_hole")
+                #expect(try holes.map { try $0.text("cause") } == ["broker_retention"])
+                #expect(try holes[0].integer("first_offset") == 6)
                 // What is in the table is not in the hole, and the rest is; three of them are frames of the other.
                 let stored = try await system.number("SELECT frames FROM sensor_boot ORDER BY frames DESC LIMIT 1")
                 #expect(stored < 1005 && stored > 5)
@@ -243,7 +244,7 @@ extension EndToEnd {
         @Test func sensorsThatNoCauseCanBeFoundForKeepNobodyWaiting() async throws {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
-                for statement in [
+                for statement: SQL in [
                     "INSERT INTO sensor (serial) SELECT 's' || k FROM generate_series(1, 101) k",
                     """
                     INSERT INTO sensor_boot (sensor_id, boot_id, next_sequence, frames) SELECT sensor_id, 1, 2, 1 FROM sensor
@@ -264,7 +265,7 @@ extension EndToEnd {
                     CREATE TRIGGER refuse BEFORE UPDATE ON sequence_gap FOR EACH ROW
                     WHEN (OLD.sensor_id = 7) EXECUTE FUNCTION refuse()
                     """,
-                ] { try await system.store.query(statement) }
+                ] { try await system.store.run(statement) }
                 let registry = try system.start("sensor-registry")
                 try await eventually("the last one has a cause") {
                     try await system.number("SELECT count(*) FROM sequence_gap WHERE cause <> 'late'") == 1

@@ -88,47 +88,52 @@ extension EndToEnd {
                 for sensor in report.sensors { try await expect(sensor, in: system) }
                 try await expectAudit(report, in: system)
                 // Every frame was taken 90 s after it came.
-                let clocks = try await system.store.query(
+                let clocks = try await system.store.fetchOne(
                     """
                     SELECT min(extract(epoch FROM "time" - received_at)) AS least,
                            max(extract(epoch FROM "time" - received_at)) AS most FROM measurement
                     """)
-                let least = try #require(clocks.first?.double("least"))
-                let most = try #require(clocks.first?.double("most"))
+                let least = try clocks.double("least")
+                let most = try clocks.double("most")
                 #expect(least > 60 && most <= 90, "\(least) … \(most) s ahead")
             }
         }
 
         private func expect(_ sensor: Report.Sensor, in system: TestSystem) async throws {
             let lost = sensor.injected.dropped.union(sensor.injected.corrupted)
-            let boot: [SQLValue] = [.text(sensor.serial), .integer(sensor.bootId)]
-            let missing = try await system.store.query(
+            let missing = try await system.store.fetch(
                 """
-                SELECT k FROM generate_series(0, $3::bigint - 1) k
+                SELECT k FROM generate_series(0, \(sensor.frames)::bigint - 1) k
                  WHERE NOT EXISTS (SELECT FROM measurement m JOIN sensor USING (sensor_id)
-                                    WHERE serial = $1 AND m.boot_id = $2 AND m.sequence = k)
-                """, boot + [.integer(sensor.frames)])
-            #expect(Set(missing.rows.compactMap { $0.integer("k") }) == lost, "\(sensor.serial)")
+                                    WHERE serial = \(sensor.serial) AND m.boot_id = \(sensor.bootId) AND m.sequence = k)
+                """)
+            #expect(try Set(missing.map { try $0.integer("k") }) == lost, "\(sensor.serial)")
             // The ledger knows all of them but those behind the last frame that came.
-            let ledger = try await system.store.query(
+            let ledger = try await system.store.fetch(
                 """
                 SELECT b.next_sequence, b.duplicates, k FROM sensor_boot b
                   LEFT JOIN sequence_gap g USING (sensor_id, boot_id)
                   LEFT JOIN LATERAL generate_series(first_sequence, last_sequence) k ON true
-                 WHERE sensor_id = (SELECT sensor_id FROM sensor WHERE serial = $1) AND boot_id = $2
-                """, boot)
-            let next = try #require(ledger.first?.integer("next_sequence"))
-            #expect(Set(ledger.rows.compactMap { $0.integer("k") }) == lost.filter { $0 < next }, "\(sensor.serial)")
-            #expect(ledger.first?.integer("duplicates") == sensor.injected.duplicatedFrames, "\(sensor.serial)")
+                 WHERE sensor_id = (SELECT sensor_id FROM sensor WHERE serial = \(sensor.serial))
+                   AND boot_id = \(sensor.bootId)
+                """)
+            let boot = try #require(ledger.first)
+            let next = try boot.integer("next_sequence")
+            #expect(
+                try Set(ledger.compactMap { try $0.optionalInteger("k") }) == lost.filter { $0 < next },
+                "\(sensor.serial)")
+            #expect(try boot.integer("duplicates") == sensor.injected.duplicatedFrames, "\(sensor.serial)")
             let twice = try await system.number(
                 """
                 SELECT count(*) - count(DISTINCT (channel, sequence, "time", time_ns)) FROM measurement
-                  JOIN sensor USING (sensor_id) WHERE serial = $1
-                """, [.text(sensor.serial)])
+                  JOIN sensor USING (sensor_id) WHERE serial = \(sensor.serial)
+                """)
             #expect(twice == 0, "\(sensor.serial)")
             let unread = try await system.number(
-                "SELECT count(*) FROM quarantine WHERE routing_key = $1 AND reason = 'undecodable'",
-                [.text("sensor_\(sensor.serial).data")])
+                """
+                SELECT count(*) FROM quarantine
+                 WHERE routing_key = 'sensor_' || \(sensor.serial) || '.data' AND reason = 'undecodable'
+                """)
             #expect(unread == Int64(sensor.injected.corrupted.count), "\(sensor.serial)")
             #expect(sensor.injected.skewNs == 90_000_000_000)
         }

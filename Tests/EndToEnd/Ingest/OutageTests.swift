@@ -42,7 +42,7 @@ extension EndToEnd {
                     try await eventually("a partition says that it has no broker") {
                         await TestServers.get(address + "/readyz")?.body.contains("broker") == true
                     }
-                    _ = try await services.system.store.query(
+                    try await services.system.store.run(
                         "UPDATE ingest_partition SET owner = 'other', epoch = epoch + 1, lease_until = now() + '1 h'")
                     try await eventually("nothing is held") {
                         try await ingester.metric("iot_ingest_partitions_held") == 0
@@ -90,7 +90,7 @@ extension EndToEnd {
 
         @Test func everyConnectionIsClosed() async throws {
             try await inMidStream(seconds: 10) { services in
-                let stored = "SELECT coalesce(sum(frames), 0) FROM sensor_boot"
+                let stored: SQL = "SELECT coalesce(sum(frames), 0) FROM sensor_boot"
                 for _ in 1...2 {
                     try await TestServers.management("DELETE", "/api/connections/username/iot")
                     let before = try await services.system.number(stored)

@@ -27,14 +27,9 @@ extension EndToEnd {
                 let system = services.system
                 let place = "sensor_u/data"
                 func holes() async throws -> [ClosedRange<Int64>] {
-                    try await system.store.query(
+                    try await system.store.fetch(
                         "SELECT first_offset, last_offset FROM stream_hole WHERE cause = 'undeliverable' ORDER BY 1"
-                    ).rows.compactMap { row in
-                        guard let first = row.integer("first_offset"), let last = row.integer("last_offset") else {
-                            return nil
-                        }
-                        return first...last
-                    }
+                    ).map { try $0.integer("first_offset")...$0.integer("last_offset") }
                 }
                 // Planted before the start: the very first message, some in between and two in a row.
                 try await services["i1"].stop()
@@ -93,11 +88,11 @@ extension EndToEnd {
                     }
                     let wanted: [String: Int64] = ["logs": 1, "registry": 1, "alarms": 1, "unrouted": 2]
                     try await eventually("a row of each that was taken out", within: .seconds(60)) {
-                        let rows = try await system.store.query(
+                        let rows = try await system.store.fetch(
                             "SELECT source, count(*) AS n FROM quarantine WHERE reason = 'undeliverable' GROUP BY source"
                         )
                         let found = Dictionary(
-                            rows.rows.map { ($0["source"] ?? "", $0.integer("n") ?? 0) }, uniquingKeysWith: +)
+                            try rows.map { (try $0.text("source"), try $0.integer("n")) }, uniquingKeysWith: +)
                         return found == wanted.mapValues { $0 * rounds }
                     }
                 }

@@ -119,8 +119,7 @@ struct Arena {
     /// How many partitions a replica holds.
     func held(by replica: String) async throws -> Int64 {
         try await system.number(
-            "SELECT count(*) FROM ingest_partition WHERE owner = $1 AND lease_until > clock_timestamp()",
-            [.text(replica)])
+            "SELECT count(*) FROM ingest_partition WHERE owner = \(replica) AND lease_until > clock_timestamp()")
     }
 
     /// Waits until the replicas that run share the partitions evenly.
@@ -139,15 +138,16 @@ struct Arena {
     func committed(_ stream: String?) async throws -> Int64 {
         try await system.number(
             """
-            SELECT coalesce(sum(committed_offset + 1), 0) FROM ingest_partition WHERE stream = $1 OR $1 IS NULL
-            """, [.text(stream)])
+            SELECT coalesce(sum(committed_offset + 1), 0) FROM ingest_partition
+            \(ifPresent: stream, { "WHERE stream = \($0)" })
+            """)
     }
 
     /// The same for each stream.
     func committedByStream() async throws -> [Int64] {
-        let rows = try await system.store.query(
+        let rows = try await system.store.fetch(
             "SELECT coalesce(committed_offset, -1) AS committed FROM ingest_partition ORDER BY stream")
-        return rows.rows.compactMap { $0.integer("committed") }
+        return try rows.map { try $0.integer("committed") }
     }
 
     // MARK: load
@@ -163,8 +163,10 @@ struct Arena {
         try await eventually("\(prefix) flows") {
             try simulator.expectRunning()
             return try await system.number(
-                "SELECT count(*) FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1 AND frames > 2",
-                [.text("\(prefix)-%")]) == Self.sensors
+                """
+                SELECT count(*) FROM sensor_boot JOIN sensor USING (sensor_id)
+                 WHERE serial LIKE \(prefix) || '-%' AND frames > 2
+                """) == Self.sensors
         }
         return simulator
     }
@@ -188,27 +190,29 @@ struct Arena {
 
     /// Where frames may be that are not stored.
     private func whereabouts(_ prefix: String) async throws -> String {
-        let rows = try await system.store.query(
+        let rows = try await system.store.fetch(
             """
             SELECT 'stored ' || serial || ': ' || frames || ' of ' || sensor_boot.next_sequence AS line
-              FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1
+              FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE \(prefix) || '-%'
             UNION ALL SELECT 'gap ' || serial || ': ' || first_sequence || '-' || last_sequence || ' ' || cause
-              FROM sequence_gap JOIN sensor USING (sensor_id) WHERE serial LIKE $1
+              FROM sequence_gap JOIN sensor USING (sensor_id) WHERE serial LIKE \(prefix) || '-%'
             UNION ALL SELECT 'quarantine ' || source || ' ' || reason || ': ' || count(*)
               FROM quarantine GROUP BY source, reason
             UNION ALL SELECT 'hole ' || stream || ': ' || first_offset || '-' || last_offset || ' ' || cause
               FROM stream_hole
-            """, [.text("\(prefix)-%")])
+            """)
         let unrouted = try await TestServers.management("GET", "/api/queues/\(system.name)/unrouted")
-        return rows.rows.compactMap { $0["line"] }.joined(separator: "\n") + "\n"
+        return try rows.map { try $0.text("line") }.joined(separator: "\n") + "\n"
             + String(decoding: unrouted, as: UTF8.self)
     }
 
     /// Stored frames of the sensors that begin with `prefix`.
     func frames(_ prefix: String) async throws -> Int64 {
         try await system.number(
-            "SELECT coalesce(sum(frames), 0) FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial LIKE $1",
-            [.text("\(prefix)-%")])
+            """
+            SELECT coalesce(sum(frames), 0) FROM sensor_boot JOIN sensor USING (sensor_id)
+             WHERE serial LIKE \(prefix) || '-%'
+            """)
     }
 
     /// Looks once more at all that was stored since the arena began: nobody may have added to it later.
@@ -245,7 +249,7 @@ struct Stored: Equatable {
     var gaps: Int64
 
     static func all(in system: TestSystem, prefix: String) async throws -> [String: Stored] {
-        let rows = try await system.store.query(
+        let rows = try await system.store.fetch(
             """
             SELECT s.serial, b.boot_id, count(m.*) AS rows, b.frames AS ledger,
                    count(DISTINCT (m.channel, m.sequence, m."time", m.time_ns)) AS distinct_rows,
@@ -255,17 +259,17 @@ struct Stored: Equatable {
                      WHERE g.sensor_id = s.sensor_id) AS gaps
               FROM sensor s JOIN sensor_boot b USING (sensor_id)
               LEFT JOIN measurement m ON m.sensor_id = b.sensor_id AND m.boot_id = b.boot_id
-             WHERE s.serial LIKE $1 GROUP BY s.sensor_id, s.serial, b.boot_id, b.frames
-            """, [.text("\(prefix)-%")])
+             WHERE s.serial LIKE \(prefix) || '-%' GROUP BY s.sensor_id, s.serial, b.boot_id, b.frames
+            """)
         var stored: [String: Stored] = [:]
-        for row in rows.rows {
-            let serial = try #require(row["serial"])
+        for row in rows {
+            let serial = try row.text("serial")
             try demand(stored[serial] == nil, "\(serial) has two boots")
-            func number(_ column: String) throws -> Int64 { try #require(row.integer(column)) }
             stored[serial] = Stored(
-                boot: try number("boot_id"), rows: try number("rows"), distinctRows: try number("distinct_rows"),
-                parts: try number("parts"), frames: try number("frames"), samples: try number("samples"),
-                next: try number("next"), ledger: try number("ledger"), gaps: try number("gaps"))
+                boot: try row.integer("boot_id"), rows: try row.integer("rows"),
+                distinctRows: try row.integer("distinct_rows"),
+                parts: try row.integer("parts"), frames: try row.integer("frames"), samples: try row.integer("samples"),
+                next: try row.integer("next"), ledger: try row.integer("ledger"), gaps: try row.integer("gaps"))
         }
         return stored
     }

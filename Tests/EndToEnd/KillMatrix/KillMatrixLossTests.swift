@@ -160,24 +160,28 @@ extension Arena {
     /// What is stored and what is known to be lost, by sensor; each stored frame must be there once.
     func accounts(_ prefix: String) async throws -> [String: FrameAccount] {
         var accounts: [String: FrameAccount] = [:]
-        let stored = try await system.store.query(
-            "SELECT serial, sequence, count(*) AS rows FROM measurement JOIN sensor USING (sensor_id) "
-                + "WHERE serial LIKE $1 GROUP BY 1, 2", [.text("\(prefix)-%")])
-        for row in stored.rows {
-            let serial = try #require(row["serial"])
-            let sequence = try #require(row.integer("sequence"))
+        let stored = try await system.store.fetch(
+            """
+            SELECT serial, sequence, count(*) AS rows FROM measurement JOIN sensor USING (sensor_id)
+             WHERE serial LIKE \(prefix) || '-%' GROUP BY 1, 2
+            """)
+        for row in stored {
+            let serial = try row.text("serial")
+            let sequence = try row.integer("sequence")
             try demand(row.integer("rows") == 1, "\(serial), frame \(sequence) is stored twice")
             accounts[serial, default: FrameAccount()].stored.insert(sequence)
         }
-        let lost = try await system.store.query(
-            "SELECT serial, first_sequence, last_sequence, cause FROM sequence_gap JOIN sensor USING (sensor_id) "
-                + "WHERE serial LIKE $1", [.text("\(prefix)-%")])
-        for row in lost.rows {
-            let serial = try #require(row["serial"])
-            let first = try #require(row.integer("first_sequence"))
-            let last = try #require(row.integer("last_sequence"))
+        let lost = try await system.store.fetch(
+            """
+            SELECT serial, first_sequence, last_sequence, cause FROM sequence_gap JOIN sensor USING (sensor_id)
+             WHERE serial LIKE \(prefix) || '-%'
+            """)
+        for row in lost {
+            let serial = try row.text("serial")
+            let first = try row.integer("first_sequence")
+            let last = try row.integer("last_sequence")
             accounts[serial, default: FrameAccount()].lost.formUnion(first...last)
-            accounts[serial]?.causes.insert(row["cause"] ?? "")
+            accounts[serial]?.causes.insert(try row.text("cause"))
         }
         return accounts
     }
@@ -201,8 +205,8 @@ extension Arena {
 
     /// There are holes, and all of them have this cause.
     func expectHoles(_ cause: String) async throws {
-        let rows = try await system.store.query("SELECT DISTINCT cause FROM stream_hole")
-        let causes = rows.rows.compactMap { $0["cause"] }
+        let rows = try await system.store.fetch("SELECT DISTINCT cause FROM stream_hole")
+        let causes = try rows.map { try $0.text("cause") }
         try demand(causes == [cause], "holes because of \(causes)")
     }
 

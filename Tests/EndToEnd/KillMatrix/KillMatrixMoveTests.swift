@@ -32,12 +32,12 @@ extension EndToEnd.KillMatrix {
         /// Each partition is taken from its owner again and again, in the middle of a batch or not.
         private func move(_ arena: inout Arena) async throws -> String {
             let simulator = try await arena.simulate("moving")
-            let epochs = "SELECT sum(epoch) FROM ingest_partition"
+            let epochs: SQL = "SELECT sum(epoch) FROM ingest_partition"
             let before = try await arena.system.number(epochs)
             let begin = ContinuousClock.now
             for _ in 1...10 {
                 let taken = try await arena.system.number(epochs)
-                try await arena.system.store.query("UPDATE ingest_partition SET owner = NULL, lease_until = NULL")
+                try await arena.system.store.run("UPDATE ingest_partition SET owner = NULL, lease_until = NULL")
                 try await eventually("all are taken again", within: Arena.moveMax) {
                     try await arena.system.number(epochs) >= taken + 4
                 }

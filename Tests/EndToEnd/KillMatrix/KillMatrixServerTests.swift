@@ -71,7 +71,7 @@ extension EndToEnd.KillMatrix {
 
         /// The same sensor's frames go to the same stream before and after `restart`.
         private func placement(_ arena: Arena, _ restart: () async throws -> Void) async throws {
-            let count = "SELECT count(*) FROM quarantine"
+            let count: SQL = "SELECT count(*) FROM quarantine"
             let before = try await arena.system.number(count)
             try await arena.publish("junk")
             try await restart()

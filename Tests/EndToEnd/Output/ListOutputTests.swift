@@ -20,8 +20,7 @@ extension EndToEnd {
 
         /// Sensors with three channels, a value of each, a place, an alarm, a command and a line of a log.
         private func add(_ numbers: ClosedRange<Int>, to system: TestSystem) async throws {
-            let range: [SQLValue] = [.integer(Int64(numbers.lowerBound)), .integer(Int64(numbers.upperBound))]
-            let statements = [
+            let statements: [SQL] = [
                 """
                 INSERT INTO target (name) VALUES ('press-1') ON CONFLICT DO NOTHING
                 """,
@@ -29,7 +28,7 @@ extension EndToEnd {
                 INSERT INTO sensor (serial, kind, state, presence, tags, target_id, last_seen, reported)
                 SELECT 'lab-' || n, 'vibration', 'awake', 'online', jsonb_build_object('hall', (n % 2)::text), 1,
                     now() - INTERVAL '7 s', '{"rate_hz": 1000, "location": {"name": "Hall 3"}}'
-                FROM generate_series($1::int, $2::int) n
+                FROM generate_series(\(numbers.lowerBound)::int, \(numbers.upperBound)::int) n
                 """,
                 """
                 INSERT INTO channel SELECT sensor_id, c, (ARRAY['x', 'y', 'z'])[c + 1], 'acceleration', 'm/s²'
@@ -57,9 +56,7 @@ extension EndToEnd {
                 SELECT now(), now(), 1, sensor_id, 2, 'line' FROM sensor
                 """,
             ]
-            for statement in statements {
-                try await system.store.query(statement, statement.contains("$1") ? range : [])
-            }
+            for statement in statements { try await system.store.run(statement) }
         }
 
         private func lines(_ result: Program.Result) -> [String] {

@@ -18,12 +18,12 @@ extension EndToEnd {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
                 _ = try await system.store.fixPartitions(["measurements.0", "measurements.1"])
-                for statement in Self.fleet { try await system.store.query(statement) }
+                for statement in Self.fleet { try await system.store.run(statement) }
                 try await body(system)
             }
         }
 
-        private static let fleet = [
+        private static let fleet: [SQL] = [
             "INSERT INTO target (name, description) VALUES ('press-4', 'hall 3, by the east gate'), ('idle', '')",
             """
             INSERT INTO sensor (serial, kind, state, presence, target_id, last_seen, reported, desired)
@@ -186,8 +186,9 @@ extension EndToEnd {
                 #expect(cancelled.status == 0)
                 #expect(cancelled.errors.contains("may still run a copy"), "\(cancelled.errors)")
                 #expect(try json(cancelled.output)[0]["cancelled"] as? Bool == true)
-                let row = try await system.store.query("SELECT * FROM command WHERE state = 'cancelled'").first
-                #expect(row?["serial"] == "lab-2" && row?["finished_at"] != nil && row?["send_at"] == nil)
+                let row = try await system.store.fetchOne("SELECT * FROM command WHERE state = 'cancelled'")
+                #expect(try row.text("serial") == "lab-2" && row.optionalText("finished_at") != nil)
+                #expect(try row.optionalText("send_at") == nil)
                 let again = try await system.run("iotctl", ["command", "cancel", "6fa459ea-0", "7fa4"])
                 #expect(again.status == 1 && again.errors.contains("cancelled") && again.errors.contains("rejected"))
                 #expect(!again.errors.contains("may still be run"))
@@ -254,9 +255,9 @@ extension EndToEnd {
                 let sleeping = try system.start(
                     "iotctl", ["wait", "sensor", "lab-2", "--for", "reported.rate_hz=500", "--timeout", "60s"])
                 let ending = try system.start("iotctl", ["wait", "command", "6fa459ea-0", "--timeout", "60s"])
-                try await system.store.query("UPDATE sensor SET reported = '{\"rate_hz\": 500.0}'")
+                try await system.store.run("UPDATE sensor SET reported = '{\"rate_hz\": 500.0}'")
                 #expect(try await sleeping.end(within: .seconds(60)).status == 0)
-                try await system.store.query("UPDATE command SET state = 'expired' WHERE state = 'queued'")
+                try await system.store.run("UPDATE command SET state = 'expired' WHERE state = 'queued'")
                 #expect(try await ending.end(within: .seconds(60)).status == 0)
                 // It ended otherwise than waited for.
                 let codes = [("7fa", "succeeded", 4), ("6fa459ea-0", "succeeded", 5), ("6fa459ea-e", "delivered", 0)]
@@ -341,7 +342,7 @@ extension EndToEnd {
         @Test(arguments: [(60, 20), (200, 50)])
         func topFitsAndObeysKeys(_ columns: Int, _ rows: Int) async throws {
             try await withFleet { system in
-                try await system.store.query(
+                try await system.store.run(
                     "INSERT INTO sensor (serial) SELECT 'gateway-' || n FROM generate_series(1, 100) n")
                 let steps = #"""
                     [["of 102", "\u001b[F"], ["-102 of 102", "\u001b[5~"], ["of 102", "/"], ["Enter keep", "lab-2\r"],

@@ -96,12 +96,12 @@ extension EndToEnd {
         /// What is so at the start is shown first, of alarms and commands too, and `-C` does not count it.
         @Test func theStateComesFirst() async throws {
             try await withSensor { _, system in
-                try await system.store.query(
+                try await system.store.run(
                     """
                     INSERT INTO alarm (alarm_id, sensor_id, channel, rule, raised_at, value, limit_value, text)
                     SELECT 'a1', sensor_id, 0, 'limit:x:high', now(), 31.25, 30, 'hot' FROM sensor WHERE serial = 'w-0001'
                     """)
-                try await system.store.query(
+                try await system.store.run(
                     """
                     INSERT INTO command (command_id, serial, name, arguments, issuer, state, reason, issued_at, expires_at)
                     VALUES ('6fa459ea-ee8a-3ca4-894e-db77e160355e', 'w-0001', 'awake', '{}', 'me', 'delivered', '',

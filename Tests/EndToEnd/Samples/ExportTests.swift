@@ -32,16 +32,16 @@ extension EndToEnd {
             return data
         }
 
-        /// Rows of a sensor's channels that another one has not, whatever start they are of.
-        private func missing(_ system: TestSystem, _ left: String, _ right: String, _ channels: String) async throws
+        /// Rows of a sensor's channel that another one has not, whatever start they are of.
+        private func missing(_ system: TestSystem, _ left: String, _ right: String, _ channel: String) async throws
             -> Int64
         {
-            func rows(_ serial: String) -> String {
+            func rows(_ serial: String) -> SQL {
                 """
                 SELECT "time", time_ns, c.name, sample_rate_hz, n, min, max, mean, rms, finite, array_send(samples) AS s,
                        counts, count_scale, count_offset, float8send(mean) AS m, m.clock, device_time_ns
                   FROM measurement m JOIN sensor USING (sensor_id) JOIN channel c USING (sensor_id, channel)
-                 WHERE serial = '\(serial)' AND c.name IN (\(channels))
+                 WHERE serial = \(serial) AND c.name = \(channel)
                 """
             }
             return try await system.number("SELECT count(*) FROM (\(rows(left)) EXCEPT ALL \(rows(right))) d")
@@ -54,13 +54,17 @@ extension EndToEnd {
             let serials = report.sensors.map(\.serial)
             try await eventually("\(frames) frames are stored") {
                 try await system.number(
-                    "SELECT sum(frames) FROM sensor_boot JOIN sensor USING (sensor_id) WHERE serial = ANY ($1::text[])",
-                    [.texts(serials)]) == frames
+                    """
+                    SELECT sum(frames) FROM sensor_boot JOIN sensor USING (sensor_id)
+                     WHERE serial = ANY (\(serials)::text[])
+                    """) == frames
             }
             try await eventually("its channels have names") {
                 try await system.number(
-                    "SELECT count(*) FROM channel JOIN sensor USING (sensor_id) WHERE serial = ANY ($1::text[])",
-                    [.texts(serials)]) > 0
+                    """
+                    SELECT count(*) FROM channel JOIN sensor USING (sensor_id)
+                     WHERE serial = ANY (\(serials)::text[])
+                    """) > 0
             }
         }
 
@@ -72,7 +76,7 @@ extension EndToEnd {
                 try await simulate(system, ["--kind", "vibration:1000x1", "--serial-prefix", "c", "--counts"])
                 try await simulate(system, ["--kind", "climate:20x1", "--serial-prefix", "v"])
                 // A month ago, with a gap, at 7.3 Hz.
-                try await system.store.query(
+                try await system.store.run(
                     """
                     INSERT INTO measurement ("time", time_ns, received_at, sensor_id, channel, boot_id, sequence,
                         sample_rate_hz, n, min, max, mean, rms, clock, samples, finite)
@@ -90,8 +94,8 @@ extension EndToEnd {
                         let words = [path(system, "1.\(format)"), "--sensor", copy]
                         let before = try await load(system, words + ["--dry-run"])
                         #expect(before["stored"] as? Int == 0 && before["duplicates"] as? Int == 0)
-                        let made = "SELECT count(*) FROM sensor WHERE serial = $1"
-                        #expect(try await system.number(made, [.text(copy)]) == 0, "a dry run makes nothing")
+                        let made = try await system.number("SELECT count(*) FROM sensor WHERE serial = \(copy)")
+                        #expect(made == 0, "a dry run makes nothing")
                         let loaded = try await load(system, words)
                         #expect(first.errors.contains("\(loaded["samples"] ?? "") samples of \(channel)"))
                         #expect(
@@ -110,11 +114,11 @@ extension EndToEnd {
                             after["stored"] as? Int == 0 && after["duplicates"] as? Int == loaded["samples"] as? Int)
                         #expect(
                             try await system.number(
-                                "SELECT sum(n) FROM measurement JOIN sensor USING (sensor_id) WHERE serial = $1",
-                                [.text(copy)]) == (loaded["samples"] as? Int).map(Int64.init))
+                                "SELECT sum(n) FROM measurement JOIN sensor USING (sensor_id) WHERE serial = \(copy)")
+                                == (loaded["samples"] as? Int).map(Int64.init))
                         if from == "40d" {
-                            #expect(try await missing(system, "\(serial)-0001", copy, "'\(channel)'") == 0)
-                            #expect(try await missing(system, copy, "\(serial)-0001", "'\(channel)'") == 0)
+                            #expect(try await missing(system, "\(serial)-0001", copy, channel) == 0)
+                            #expect(try await missing(system, copy, "\(serial)-0001", channel) == 0)
                         }
                         // What rollups must not miss.
                         #expect(
@@ -122,8 +126,8 @@ extension EndToEnd {
                                 """
                                 SELECT sum(n) FROM (SELECT sensor_id, n FROM rollup_late UNION ALL
                                                     SELECT sensor_id, n FROM measurement_1m) r
-                                  JOIN sensor USING (sensor_id) WHERE serial = $1
-                                """, [.text(copy)]) == (loaded["samples"] as? Int).map(Int64.init))
+                                  JOIN sensor USING (sensor_id) WHERE serial = \(copy)
+                                """) == (loaded["samples"] as? Int).map(Int64.init))
                     }
                 }
                 // Into the sensor that has them, or has others then: only if that is meant.
@@ -138,22 +142,20 @@ extension EndToEnd {
 
         private func expectPartsAndPipes(_ system: TestSystem) async throws {
             // Borders within rows: two parts are the whole.
-            let middle = try #require(
-                try await system.store.query(
-                    """
-                    SELECT to_char(min("time") + INTERVAL '1.2345 s', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS t FROM measurement m
-                      JOIN sensor USING (sensor_id) WHERE serial = 'f-0001' AND m.boot_id > 5
-                    """
-                ).first?["t"])
+            let middle = try await system.store.fetchOne(
+                """
+                SELECT to_char(min("time") + INTERVAL '1.2345 s', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS t FROM measurement m
+                  JOIN sensor USING (sensor_id) WHERE serial = 'f-0001' AND m.boot_id > 5
+                """
+            ).text("t")
             _ = try await export(
                 system, ["f-0001", "--channel", "x", "--from", "1h", "--to", middle, path(system, "a.wav")])
             _ = try await export(system, ["f-0001", "--channel", "x", "--from", middle, path(system, "b.wav")])
             for part in ["a.wav", "b.wav"] { _ = try await load(system, [path(system, part), "--sensor", "parts"]) }
-            let samples = """
-                SELECT unix_ns, value FROM samples('%', 'x', now() - INTERVAL '1 hour', now())
-                """
-            let whole = samples.replacing("%", with: "f-0001")
-            let parts = samples.replacing("%", with: "parts")
+            func samples(_ serial: String) -> SQL {
+                "SELECT unix_ns, value FROM samples(\(serial), 'x', now() - INTERVAL '1 hour', now())"
+            }
+            let (whole, parts) = (samples("f-0001"), samples("parts"))
             #expect(try await system.number("SELECT count(*) FROM (\(whole) EXCEPT ALL \(parts)) d") == 0)
             #expect(try await system.number("SELECT count(*) FROM (\(parts) EXCEPT ALL \(whole)) d") == 0)
             #expect(try await system.number("SELECT count(*) FROM (\(parts)) d") > 2000)

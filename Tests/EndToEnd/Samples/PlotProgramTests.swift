@@ -33,7 +33,7 @@ extension EndToEnd {
 
         /// Two channels: x of 100 Hz in frames of a second without the fourth minute, y of one value each 20 s.
         private func fill(_ system: TestSystem) async throws {
-            for sql in [
+            for sql: SQL in [
                 """
                 WITH s AS (INSERT INTO sensor (serial) VALUES ('lab-0001'), ('lab-0002') RETURNING sensor_id)
                 INSERT INTO channel (sensor_id, channel, name, unit)
@@ -52,7 +52,7 @@ extension EndToEnd {
                 SELECT timestamptz '2026-01-05 09:00:00 UTC' + f * INTERVAL '20 s', 0, now(), sensor_id, 1, 0, 1, 0, v, v, v, v, 1
                   FROM sensor, generate_series(0, 29) f, LATERAL (SELECT 20 + f::float8 / 10 AS v) w WHERE serial = 'lab-0001'
                 """,
-            ] { try await system.store.query(sql) }
+            ] { try await system.store.run(sql) }
         }
 
         private func plot(_ system: TestSystem, _ words: [String]) async throws -> Program.Result {
@@ -69,15 +69,14 @@ extension EndToEnd {
                 try #require(plots.map(\.channel) == ["x", "y"] && plots.map(\.unit) == ["m/s²", "°C"])
                 #expect(plots.map(\.source) == ["buckets", "samples"])
                 for plot in plots {
-                    let samples = try await system.store.query(
+                    let samples = try await system.store.fetchOne(
                         """
                         SELECT count(*) AS n, min(value), max(value), avg(value) AS mean
-                          FROM samples('lab-0001', $1, $2, $3)
-                        """, [.text(plot.channel), .text(Self.from), .text(Self.to)]
-                    ).first
-                    #expect(plot.points.reduce(0) { $0 + $1.n } == samples?.integer("n").map { Int($0) })
-                    #expect(plot.points.compactMap(\.min).min() == samples?.double("min"))
-                    #expect(plot.points.compactMap(\.max).max() == samples?.double("max"))
+                          FROM samples('lab-0001', \(plot.channel), \(Self.from), \(Self.to))
+                        """)
+                    #expect(try plot.points.reduce(0) { $0 + $1.n } == samples.integer("n", as: Int.self))
+                    #expect(try plot.points.compactMap(\.min).min() == samples.double("min"))
+                    #expect(try plot.points.compactMap(\.max).max() == samples.double("max"))
                 }
                 #expect(plots[1].points.compactMap(\.mean) == (0..<30).map { 20 + Double($0) / 10 })
                 #expect(plots[0].gaps.map(\.to) == ["2026-01-05T09:04:00.000000000Z"] && plots[1].gaps.isEmpty)

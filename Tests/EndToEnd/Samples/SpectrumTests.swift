@@ -14,7 +14,7 @@ extension EndToEnd {
 
         /// Ten seconds of 1 kHz that end a minute ago: a mean of 4, a sine of 2 at 100.3 Hz and one of 0.2 at 301 Hz.
         private func fill(_ system: TestSystem) async throws {
-            try await system.store.query(
+            try await system.store.run(
                 """
                 WITH s AS (INSERT INTO sensor (serial) VALUES ('lab-1'), ('lab-2') RETURNING sensor_id, serial),
                      c AS (INSERT INTO channel (sensor_id, channel, name, unit) SELECT sensor_id, 0, 'x', 'm/s²' FROM s)

@@ -26,32 +26,35 @@ extension EndToEnd {
                 try await system.number(
                     """
                     SELECT coalesce(sum(frames), 0) FROM sensor_boot JOIN sensor USING (sensor_id)
-                     WHERE starts_with(serial, $1)
-                    """, [.text(prefix)]) == report.confirmedFrames
+                     WHERE starts_with(serial, \(prefix))
+                    """) == report.confirmedFrames
             }
             return report
         }
 
         /// Rows of `left` that `right` has not.
         private func missing(_ system: TestSystem, _ left: String, _ right: String) async throws -> Int64 {
-            let columns = """
+            let columns: SQL = """
                 "time", time_ns, sensor_id, channel, boot_id, sequence, sample_rate_hz, n, min, max, mean, rms, received_at,
                 device_time_ns, clock, samples, counts, count_scale, count_offset
                 """
             return try await system.number(
-                "SELECT count(*) FROM (SELECT \(columns) FROM \(left) EXCEPT ALL SELECT \(columns) FROM \(right)) d")
+                """
+                SELECT count(*) FROM (SELECT \(columns) FROM \(identifier: left)
+                                      EXCEPT ALL SELECT \(columns) FROM \(identifier: right)) d
+                """)
         }
 
         @Test func anEmptyTableGetsTheSameRows() async throws {
             try await Services.with { services in
                 let system = services.system
                 let first = try await simulate(system, prefix: "r")
-                let between = try await system.store.query(
+                let border = try await system.store.fetchOne(
                     "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS t"
-                ).first?["t"]
+                ).text("t")
                 let second = try await simulate(system, prefix: "s")
                 let frames = first.confirmedFrames + second.confirmedFrames
-                let offsets = "SELECT sum(committed_offset + epoch) FROM ingest_partition"
+                let offsets: SQL = "SELECT sum(committed_offset + epoch) FROM ingest_partition"
                 let before = try await system.number(offsets)
 
                 let all = try summary(
@@ -64,7 +67,6 @@ extension EndToEnd {
                 #expect(try await system.number(offsets) == before)
 
                 // Only a time, and only a sensor.
-                let border = try #require(between)
                 let early = try summary(
                     try await system.run(
                         "iotctl", ["replay", "--from", "1h", "--to", border, "--into", "early", "-o", "json"]))
@@ -84,10 +86,9 @@ extension EndToEnd {
         }
 
         private func refusesWhatItMustNotFill(_ system: TestSystem) async throws {
-            try await system.store.query("CREATE TABLE narrow (a int)")
-            try await system.store.query("CREATE VIEW seen AS SELECT * FROM measurement")
-            let chunk = try #require(
-                try await system.store.query("SELECT show_chunks('measurement')::text AS c").first?["c"])
+            try await system.store.run("CREATE TABLE narrow (a int)")
+            try await system.store.run("CREATE VIEW seen AS SELECT * FROM measurement")
+            let chunk = try await system.store.fetchOne("SELECT show_chunks('measurement')::text AS c").text("c")
             for (table, why) in [
                 ("measurement", "the ingesters write to"), ("public.measurement", "the ingesters write to"),
                 (chunk, "the ingesters write to"), ("again", "again is not empty"), ("narrow", "not a table with"),
@@ -108,7 +109,7 @@ extension EndToEnd {
         }
 
         private func runsSQL(_ system: TestSystem, _ frames: Int64) async throws {
-            try await system.store.query(
+            try await system.store.run(
                 "CREATE TABLE peak (sensor_id int, channel smallint, max float8, frame bigint)")
             let sql = "INSERT INTO peak SELECT sensor_id, channel, max, sequence FROM replay;"
             let text = try await system.run("iotctl", ["replay", "--from", "1h", "--sql", sql])

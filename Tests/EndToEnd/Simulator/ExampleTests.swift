@@ -40,9 +40,9 @@ extension EndToEnd {
                 } catch {
                     throw TestServers.Trouble("\(error); \(device.errors)\(device.output)")
                 }
-                let serial = try #require(
-                    try await system.store.query("SELECT serial FROM sensor JOIN sensor_boot USING (sensor_id)")
-                        .first?["serial"])
+                let serial = try await system.store.fetchOne(
+                    "SELECT serial FROM sensor JOIN sensor_boot USING (sensor_id)"
+                ).text("serial")
                 let sleep = try await system.run("iotctl", ["sleep", serial])
                 #expect(sleep.status == 0, "\(sleep.errors)")
                 try await eventually("it sleeps") {

@@ -21,7 +21,7 @@ extension EndToEnd {
 
             static func with(_ system: TestSystem, _ body: (Place) async throws -> Void) async throws {
                 let name = "\(system.name)_restored"
-                try await system.store.query("CREATE DATABASE \(name)")
+                try await system.store.run("CREATE DATABASE \(identifier: name)")
                 guard var url = URLComponents(string: try system.value("DATABASE_URL")) else {
                     throw TestServers.Trouble("no DATABASE_URL")
                 }
@@ -37,7 +37,7 @@ extension EndToEnd {
                     failure = nil
                 } catch { failure = error }
                 await place.store.close()
-                try await system.store.query("DROP DATABASE \(name) WITH (FORCE)")
+                try await system.store.run("DROP DATABASE \(identifier: name) WITH (FORCE)")
                 if let failure { throw failure }
             }
 
@@ -69,14 +69,10 @@ extension EndToEnd {
         }
 
         /// Tells whether a table's rows are the same in two databases: how many, and the sum of their hashes.
-        private func digest(_ table: String, _ store: StoreConnection) async throws -> String {
-            try await store.query(
+        private func digest(_ table: SQL, _ store: StoreConnection) async throws -> String {
+            try await store.fetchOne(
                 "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)), 0) AS d FROM \(table) t"
-            ).first?["d"] ?? ""
-        }
-
-        private func number(_ sql: String, _ store: StoreConnection) async throws -> Int64 {
-            try #require(try await store.query(sql).first?.integer("n"))
+            ).text("d")
         }
 
         /// A backup made while everything runs is restored; ingesters go on in the streams where it ends, and what they
@@ -101,23 +97,23 @@ extension EndToEnd {
                     try #require(wasRunning, "the backup came too late to mean anything")
 
                     try await place.expectDone("restore", of: place.superuser)
-                    let part = try await number("SELECT sum(frames) AS n FROM sensor_boot", place.store)
+                    let part = try await place.store.number("SELECT sum(frames) FROM sensor_boot")
                     #expect(part > 100 && part < report.confirmedFrames)
                     // As good as new: nobody holds anything, and no epoch that ever was is good for a commit.
                     #expect(
-                        try await number(
+                        try await place.store.number(
                             """
-                            SELECT count(*) AS n FROM ingest_partition
+                            SELECT count(*) FROM ingest_partition
                              WHERE owner IS NULL AND lease_until IS NULL AND backend_pid IS NULL AND epoch > 1000000000
-                            """, place.store) == 4)
-                    #expect(try await number("SELECT count(*) AS n FROM ingest_replica", place.store) == 0)
+                            """) == 4)
+                    #expect(try await place.store.number("SELECT count(*) FROM ingest_replica") == 0)
 
                     let there = ["DATABASE_URL": place.owner]
                     for (program, words) in [("sensor-registry", []), ("measurements-ingester", ["--replica", "j1"])] {
                         try await system.start(program, words, changing: there, log: "restored-\(program)").ready()
                     }
                     try await eventually("all frames are there again") {
-                        try await number("SELECT sum(frames) AS n FROM sensor_boot", place.store)
+                        try await place.store.number("SELECT sum(frames) FROM sensor_boot")
                             == report.confirmedFrames
                     }
                     let audit = try AuditRecord(
@@ -125,12 +121,12 @@ extension EndToEnd {
                     #expect(audit.complete && audit.published == report.confirmedFrames)
                     #expect(audit.stored == report.confirmedFrames && audit.missing == 0)
                     for table in ["measurement", "channel", "location"] {
-                        let first = try await digest(table, system.store)
-                        #expect(try await digest(table, place.store) == first, "\(table)")
+                        let first = try await digest("\(identifier: table)", system.store)
+                        #expect(try await digest("\(identifier: table)", place.store) == first, "\(table)")
                         #expect(!first.hasPrefix("0 "), "\(table)")
                     }
-                    #expect(try await number("SELECT count(*) AS n FROM sequence_gap", place.store) == 0)
-                    #expect(try await number("SELECT count(*) AS n FROM stream_hole", place.store) == 0)
+                    #expect(try await place.store.number("SELECT count(*) FROM sequence_gap") == 0)
+                    #expect(try await place.store.number("SELECT count(*) FROM stream_hole") == 0)
                 }
             }
         }
@@ -146,9 +142,9 @@ extension EndToEnd {
                         throw TestServers.Trouble("not published")
                     }
                 }
-                let frames = "SELECT coalesce(sum(frames), 0) AS n FROM sensor_boot"
+                let frames: SQL = "SELECT coalesce(sum(frames), 0) FROM sensor_boot"
                 func expectStored(_ count: Int64, _ store: StoreConnection) async throws {
-                    try await eventually("\(count) frames") { try await number(frames, store) == count }
+                    try await eventually("\(count) frames") { try await store.number(frames) == count }
                 }
                 try await services.startIngester("i1")
                 try await publish(0, 4)
@@ -171,9 +167,10 @@ extension EndToEnd {
                         "measurements-ingester", ["--replica", "j1"], changing: there, log: "j1")
                     try await again.ready()
                     try await expectStored(15, place.store)
-                    let holes = try await place.store.query("SELECT cause, first_offset FROM stream_hole").rows
-                    #expect(holes.map { $0["cause"] } == ["stream_reset"] && holes[0].integer("first_offset") == 5)
-                    #expect(try await number("SELECT incarnation AS n FROM ingest_partition", place.store) == 2)
+                    let holes = try await place.store.fetch("SELECT cause, first_offset FROM stream_hole")
+                    #expect(try holes.map { try $0.text("cause") } == ["stream_reset"])
+                    #expect(try holes[0].integer("first_offset") == 5)
+                    #expect(try await place.store.number("SELECT incarnation FROM ingest_partition") == 2)
                     #expect(try await digest("measurement", place.store) == digest("measurement", system.store))
                     let audit = try AuditRecord(
                         try await system.run("iotctl", ["audit", "-o", "json"], changing: there))
@@ -208,13 +205,11 @@ extension EndToEnd {
             #expect(!FileManager.default.fileExists(atPath: place.folder + ".part"))
             try await place.expectRefusal("is no backup", of: place.superuser)
             try await place.expectDone("save")
-            let row = try #require(
-                try await place.system.store.query(
-                    "SELECT kind, bytes, place, finished_at BETWEEN started_at AND now() AS is_over FROM backup"
-                ).first)
+            let row = try await place.system.store.fetchOne(
+                "SELECT kind, bytes, place, finished_at BETWEEN started_at AND now() AS is_over FROM backup")
             let sizes = try FileManager.default.contentsOfDirectory(atPath: place.folder).map { try size($0, place) }
-            #expect(row["kind"] == "pg_dump" && row.integer("bytes") == Int64(sizes.reduce(0, +)))
-            #expect(row["place"]?.hasSuffix(":\(place.folder)") == true && row.flag("is_over") == true)
+            #expect(try row.text("kind") == "pg_dump" && row.integer("bytes") == Int64(sizes.reduce(0, +)))
+            #expect(try row.text("place").hasSuffix(":\(place.folder)") && row.flag("is_over"))
             try await place.expectRefusal("is there already", "save", of: place.system.value("DATABASE_URL"))
             try await place.expectDone("check")
             try await place.expectRefusal("is no superuser", of: place.owner)
@@ -238,8 +233,7 @@ extension EndToEnd {
             try FileManager.default.removeItem(at: file)
             try await place.expectRefusal("\(largest) is missing", of: place.superuser)
             try whole.write(to: file)
-            let left = try await number(
-                "SELECT count(*) AS n FROM pg_class WHERE relname = 'sensor'", place.store)
+            let left = try await place.store.number("SELECT count(*) FROM pg_class WHERE relname = 'sensor'")
             #expect(left == 0)
             await place.store.close()
         }
@@ -251,19 +245,19 @@ extension EndToEnd {
 
         private func restores(_ place: Place) async throws {
             try await place.expectDone("restore", of: place.superuser)
-            let tables = try await place.system.store.query(
+            let tables = try await place.system.store.fetch(
                 """
                 SELECT relname AS t FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
                    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY 1
                 """
-            ).rows.compactMap { $0["t"] }
+            ).map { try $0.text("t") }
             #expect(tables.count > 15)
             // What a restore changes, and the row that says where the backup is.
             for table in tables where !["ingest_partition", "ingest_replica", "backup"].contains(table) {
-                let first = try await digest(table, place.system.store)
-                #expect(try await digest(table, place.store) == first, "\(table)")
+                let first = try await digest("\(identifier: table)", place.system.store)
+                #expect(try await digest("\(identifier: table)", place.store) == first, "\(table)")
             }
-            let offsets = "(SELECT stream, incarnation, committed_offset, fingerprint FROM ingest_partition)"
+            let offsets: SQL = "(SELECT stream, incarnation, committed_offset, fingerprint FROM ingest_partition)"
             #expect(try await digest(offsets, place.store) == digest(offsets, place.system.store))
             // Definitions: what pg_catalog says of relations, columns, indexes, constraints, triggers and functions.
             for definitions in Self.definitions {
@@ -273,14 +267,13 @@ extension EndToEnd {
             }
             // It lives: new rows find a chunk, and old chunks can be dropped.
             #expect(try await Migrations.apply(to: place.store).isEmpty)
-            try await place.store.query("SELECT ingest_chunk('measurement', now() + INTERVAL '100 days')")
+            try await place.store.run("SELECT ingest_chunk('measurement', now() + INTERVAL '100 days')")
             #expect(
-                try await number(
-                    "SELECT count(*) AS n FROM drop_chunks('measurement', newer_than => now() + INTERVAL '50 days')",
-                    place.store) == 1)
+                try await place.store.number(
+                    "SELECT count(*) FROM drop_chunks('measurement', newer_than => now() + INTERVAL '50 days')") == 1)
         }
 
-        private static let definitions = [
+        private static let definitions: [SQL] = [
             """
             SELECT c.oid::regclass::text, relkind, reloptions, pg_get_userbyid(relowner), obj_description(c.oid)
               FROM pg_class c WHERE relnamespace = 'public'::regnamespace

@@ -73,7 +73,7 @@ extension EndToEnd {
 
                 try await services["logs-ingester"].stop()
                 try await services["i1"].stop()
-                try await system.store.query(
+                try await system.store.run(
                     "INSERT INTO quarantine (reason, routing_key, source, length, hash, payload) VALUES ('too_large', 'k', 's', 0, 0, '')"
                 )
                 try await TestServers.management(
@@ -203,7 +203,7 @@ extension EndToEnd {
         @Test func sensorNamesAreCompleted() async throws {
             try await Services.with(replicas: 0) { services in
                 let system = services.system
-                try await system.store.query("INSERT INTO sensor (serial) VALUES ('lab-1'), ('lab-2'), ('hall-1')")
+                try await system.store.run("INSERT INTO sensor (serial) VALUES ('lab-1'), ('lab-2'), ('hall-1')")
                 let completion = try await system.run(
                     "iotctl",
                     [
@@ -239,7 +239,7 @@ extension EndToEnd {
                 }
                 try await expectNothingLeft(system)
                 // Ctrl-C in the middle cleans up too, and lets the ingesters go on.
-                let interruptions = [
+                let interruptions: [([String], SQL)] = [
                     ([], "SELECT coalesce(sum(frames), 0) > 10 FROM sensor_boot"),
                     (["--backlog"], "SELECT bool_and(owner LIKE 'iotctl bench%') FROM ingest_partition"),
                 ]
@@ -263,7 +263,7 @@ extension EndToEnd {
 
         private func expectNothingLeft(_ system: TestSystem) async throws {
             for table in ["sensor", "measurement", "sensor_boot", "latest", "quarantine"] {
-                #expect(try await system.number("SELECT count(*) FROM \(table)") == 0, "\(table)")
+                #expect(try await system.number("SELECT count(*) FROM \(identifier: table)") == 0, "\(table)")
             }
             #expect(try await system.number("SELECT count(*) FROM pg_class WHERE relname LIKE 'bench%'") == 0)
             let queues = String(
@@ -278,19 +278,7 @@ extension EndToEnd {
 private enum SilentServer {
     /// URLs that lead there; it lives as long as the process.
     static func environment() throws -> [String: String] {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isOpen = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                unsafe bind(listener, address, length) == 0 && listen(listener, 16) == 0
-                    && getsockname(listener, address, &length) == 0
-            }
-        }
-        guard isOpen else { throw TestServers.Trouble("no silent server") }
-        let number = UInt16(bigEndian: address.sin_port)
+        let number = try ListeningSocket().port
         return [
             "AMQP_URL": "amqp://a:b@127.0.0.1:\(number)/", "DATABASE_URL": "postgresql://a:b@127.0.0.1:\(number)/x",
             "MANAGEMENT_URL": "",

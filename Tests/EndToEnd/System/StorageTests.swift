@@ -26,7 +26,7 @@ extension EndToEnd {
 
         /// Log lines of 20 days, one a day: a chunk each.
         private func logs(_ system: TestSystem) async throws {
-            try await system.store.query(
+            try await system.store.run(
                 """
                 INSERT INTO sensor_log ("time", received_at, boot_id, sensor_id, level, text)
                 SELECT t, t, 1, 1, 2, 'x' FROM generate_series(now() - INTERVAL '20 days', now(), '1 day') t
@@ -37,7 +37,7 @@ extension EndToEnd {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
                 try await logs(system)
-                try await system.store.query(
+                try await system.store.run(
                     """
                     INSERT INTO backup (started_at, finished_at, kind, place)
                     VALUES (to_timestamp(1000), to_timestamp(1234.5), 'pg_dump', 'elsewhere')

@@ -110,18 +110,18 @@ extension TestSystem {
             try await number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") >= wanted
         }
         for sensor in reports.flatMap(\.sensors) {
-            let rows = try await store.query(
+            let row = try await store.fetchOne(
                 """
                 SELECT count(DISTINCT sequence) AS frames, coalesce(sum(n), 0) AS samples,
                        coalesce(max(sequence) + 1, 0) AS next,
                        count(*) - count(DISTINCT (channel, sequence, "time", time_ns)) AS twice
-                  FROM measurement m JOIN sensor USING (sensor_id) WHERE serial = $1 AND m.boot_id = $2
-                """, [.text(sensor.serial), .integer(sensor.bootId)])
-            let row = try #require(rows.first)
-            #expect(row.integer("frames") == sensor.frames, "missing frames of \(sensor.serial)")
-            #expect(row.integer("samples") == sensor.samples, "samples of \(sensor.serial)")
-            #expect(row.integer("next") == sensor.frames, "\(sensor.serial)")
-            #expect(row.integer("twice") == 0, "duplicates of \(sensor.serial)")
+                  FROM measurement m JOIN sensor USING (sensor_id)
+                 WHERE serial = \(sensor.serial) AND m.boot_id = \(sensor.bootId)
+                """)
+            #expect(try row.integer("frames") == sensor.frames, "missing frames of \(sensor.serial)")
+            #expect(try row.integer("samples") == sensor.samples, "samples of \(sensor.serial)")
+            #expect(try row.integer("next") == sensor.frames, "\(sensor.serial)")
+            #expect(try row.integer("twice") == 0, "duplicates of \(sensor.serial)")
         }
         #expect(try await number("SELECT count(*) FROM sequence_gap") == 0)
         #expect(try await number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") == wanted)

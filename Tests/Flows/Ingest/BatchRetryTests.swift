@@ -71,9 +71,16 @@ import Testing
         #expect(single.afterTry(Self.failed("23503"), messages: 1, elapsed: .zero) == .quarantine)
     }
 
-    @Test func whatTheServerGaveIsNotUnderstood() {
-        #expect(action(StoreError.unexpected("a column is missing"), messages: 1) == .quarantine)
-        #expect(action(StoreError.unexpected("a column is missing"), messages: 10) == .halve)
+    /// Each message would fail alike: all of them wait in the stream, and none goes to the quarantine.
+    @Test(arguments: [1, 10])
+    func anAnswerThatCannotBeReadIsAskedForAgain(messages: Int) {
+        var retry = BatchRetry()
+        for error in [
+            StoreError.unexpected("no row"), .missingColumn("gaps", found: ["a"], statement: "SELECT a"),
+            .undecodable(column: "cause", expected: "LossCause", found: "\"x\"", statement: "SELECT cause"),
+        ] {
+            #expect(retry.afterTry(error, messages: messages, elapsed: .zero) == .retry, "\(error)")
+        }
     }
 
     @Test func aLostLeaseAndACancelledTaskEndTheBatch() {

@@ -49,12 +49,13 @@ import Wire
 
     private func apply(
         _ batch: FrameBatch, to state: inout IngestState, holes: [MissingOffsets] = [],
-        limits: ActiveLimits = ActiveLimits(), after seconds: Double = 0
+        limits: ActiveLimits = ActiveLimits(), unreadable: [Int32: StoreError] = [:], after seconds: Double = 0
     ) -> AppliedBatch {
         var ingest = IngestBatch(
             lease: lease, lastOffset: 9, lastFingerprint: 9, lastReceived: Timestamp(unixNanoseconds: 0))
         ingest.holes = holes
-        return state.apply(batch, to: ingest, limits: limits, now: now.advanced(by: .seconds(seconds)))
+        return state.apply(
+            batch, to: ingest, limits: limits, unreadable: unreadable, now: now.advanced(by: .seconds(seconds)))
     }
 
     // MARK: look-ups
@@ -119,6 +120,27 @@ import Wire
         let rejection = Rejection(.invalidFrame, "the sensor has no number; it was deleted meanwhile")
         #expect(applied.ingest.quarantine.map(\.rejection) == [rejection])
         #expect(applied.ingest.measurements.map(\.sensor) == [1])
+    }
+
+    /// Its frames wait in the quarantine, numbered and unnumbered ones, and no row of it is changed.
+    @Test func framesOfASensorWhoseRowsCannotBeReadGoToTheQuarantine() throws {
+        var state = try state()
+        let error = StoreError.undecodable(column: "gaps", expected: "gaps", found: "\"?\"", statement: "SELECT gaps")
+        let here = GeoPosition(latitude: 1, longitude: 2, altitude: 3)
+        let batch = batch([
+            (0, "a", frame(0)), (1, "b", frame(3, place: here)), (2, "b", frame(nil)), (3, "a", frame(1)),
+        ])
+        let applied = apply(batch, to: &state, limits: try limits(high: 0), unreadable: [2: error])
+        #expect(applied.ingest.quarantine.map(\.offset) == [1, 2])
+        #expect(applied.ingest.quarantine.allSatisfy { $0.rejection.reason == .refusedByDatabase })
+        #expect(applied.ingest.quarantine.allSatisfy { $0.rejection.detail.contains("column gaps") })
+        #expect(applied.ingest.quarantine.map(\.position?.sequence) == [3, nil])
+        #expect(applied.counts.rejected == [.refusedByDatabase: 2] && applied.counts.frames == 2)
+        #expect(applied.ingest.measurements.map(\.sensor) == [1, 1] && applied.ingest.places.isEmpty)
+        #expect(applied.ingest.ledger.map(\.key.sensor) == [1] && applied.ingest.latest.map(\.sensor) == [1])
+        state.commit()
+        // The row was repaired.
+        #expect(apply(batch, to: &state).ingest.ledger.contains { $0.key.sensor == 2 })
     }
 
     @Test func deliveriesThatWereNotDecodedGoToTheQuarantine() throws {

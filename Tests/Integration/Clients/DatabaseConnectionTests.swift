@@ -20,44 +20,41 @@ extension Integration {
             try await TestSystem.with { system in
                 let store = system.store
                 for text in awkward {
-                    let row = try #require(try await store.query("SELECT $1::text AS t", [.text(text)]).first)
-                    #expect(row["t"] == text)
+                    let row = try await store.fetchOne("SELECT \(text)::text AS t")
+                    #expect(try row.text("t") == text)
                 }
-                let nul = try await store.query("SELECT $1::text AS t, $2::text AS n", [.text("a\0b"), .text(nil)])
-                #expect(nul.first?["t"] == "a\u{FFFD}b" && nul.first?["n"] == nil && nul.columns == ["t", "n"])
+                let (nul, none) = ("a\0b", nil as String?)
+                let texts = try await store.fetchOne("SELECT \(nul)::text AS nul, \(none)::text AS none")
+                #expect(try texts.text("nul") == "a\u{FFFD}b" && texts.optionalText("none") == nil)
                 for bytes in [bytes, [], [0]] {
-                    let row = try await store.query(
-                        "SELECT encode($1::bytea, 'hex') AS h, length($1) AS n", [.bytes(bytes)])
-                    #expect(row.first?["h"] == bytes.map { String(format: "%02x", $0) }.joined())
-                    #expect(row.first?.integer("n") == Int64(bytes.count))
+                    let row = try await store.fetchOne(
+                        "SELECT encode(\(bytes), 'hex') AS h, length(\(bytes)::bytea) AS n")
+                    #expect(try row.bytes("h") == bytes && row.integer("n") == Int64(bytes.count))
                 }
                 for number in doubles {
-                    let row = try await store.query("SELECT $1::float8 AS d", [.double(number)]).first
-                    let found = try #require(row?.double("d"))
+                    let row = try await store.fetchOne("SELECT \(number)::float8 AS d")
+                    let found = try row.double("d")
                     #expect(found.bitPattern == number.bitPattern || (found.isNaN && number.isNaN), "\(number)")
                 }
                 for number in integers {
-                    let row = try await store.query("SELECT $1::bigint AS i", [.integer(number)]).first
-                    #expect(row?.integer("i") == number)
+                    let row = try await store.fetchOne("SELECT \(number)::bigint AS i")
+                    #expect(try row.integer("i") == number)
                 }
                 for flag in [true, false] {
-                    #expect(try await store.query("SELECT $1::boolean AS f", [.flag(flag)]).first?.flag("f") == flag)
+                    #expect(try await store.fetchOne("SELECT \(flag)::boolean AS f").flag("f") == flag)
                 }
-                let arrays = try #require(
-                    try await store.query(
-                        """
-                        SELECT ($1::bigint[])::text AS i, array_to_json($2::text[])::text AS t,
-                               ($3::float8[])::text AS d, cardinality($4::int[]) AS none, $5::int AS null
-                        """,
-                        [
-                            .integers([1, nil, .min]), .texts(awkward + [nil, "a\0b"]),
-                            .doubles([.nan, nil, -.infinity, 0.1]), .integers([]), .null,
-                        ]
-                    ).first)
-                #expect(arrays["i"] == "{1,NULL,-9223372036854775808}" && arrays["d"] == "{NaN,NULL,-Infinity,0.1}")
-                let texts = try JSONDecoder().decode([String?].self, from: Data(try #require(arrays["t"]).utf8))
-                #expect(texts == awkward + [nil, "a\u{FFFD}b"])
-                #expect(arrays.integer("none") == 0 && arrays["null"] == nil)
+                let lists: ([Int?], [Double?], [String?], [Int]) = (
+                    [1, nil, .min], [.nan, nil, -.infinity, 0.1], awkward + [nil, nul], []
+                )
+                let row = try await store.fetchOne(
+                    """
+                    SELECT (\(lists.0)::bigint[])::text AS i, (\(lists.1)::float8[])::text AS d,
+                           array_to_json(\(lists.2)::text[])::text AS t, cardinality(\(lists.3)::int[]) AS none
+                    """)
+                #expect(try row.text("i") == "{1,NULL,-9223372036854775808}" && row.integer("none") == 0)
+                #expect(try row.text("d") == "{NaN,NULL,-Infinity,0.1}")
+                let list = try JSONDecoder().decode([String?].self, from: Data(try row.text("t").utf8))
+                #expect(list == awkward + [nil, "a\u{FFFD}b"])
             }
         }
 
@@ -69,12 +66,15 @@ extension Integration {
             ]
             let times = nanoseconds.map { Timestamp(unixNanoseconds: $0) }
             try await TestSystem.with { system in
-                let rows = try await system.store.query(
+                let rows = try await system.store.fetch(
                     """
                     SELECT (extract(epoch FROM t) * 1000000)::bigint AS us
-                      FROM unnest($1::timestamptz[] || $2::timestamptz) WITH ORDINALITY AS u(t, k) ORDER BY k
-                    """, [.times(times + [nil]), .time(times[7])])
-                #expect(rows.rows.map { $0.integer("us") } == (times + [nil, times[7]]).map { $0?.unixMicroseconds })
+                      FROM unnest(\(times + [nil])::timestamptz[] || \(times[7])::timestamptz) WITH ORDINALITY AS u(t, k)
+                     ORDER BY k
+                    """)
+                #expect(
+                    try rows.map { try $0.optionalInteger("us") }
+                        == (times + [nil, times[7]]).map { $0?.unixMicroseconds })
             }
         }
 
@@ -82,28 +82,28 @@ extension Integration {
             struct Oops: Error {}
             try await TestSystem.with { system in
                 let store = system.store
-                try await store.query("CREATE TABLE t (a int PRIMARY KEY)")
+                try await store.run("CREATE TABLE t (a int PRIMARY KEY)")
                 let sum = try await store.transaction { session in
-                    try session.query("INSERT INTO t VALUES (1)")
-                    return try session.query("INSERT INTO t VALUES (2), (3)").affected
+                    try session.run("INSERT INTO t VALUES (1)")
+                    return try session.run("INSERT INTO t VALUES (2), (3)")
                 }
                 #expect(sum == 2)
                 await #expect(throws: Oops.self) {
                     try await store.transaction { session in
-                        try session.query("INSERT INTO t VALUES (4)")
+                        try session.run("INSERT INTO t VALUES (4)")
                         throw Oops()
                     }
                 }
                 let error = try await #require(throws: StoreError.self) {
                     try await store.transaction { session in
-                        try session.query("INSERT INTO t VALUES (5)")
-                        try session.query("INSERT INTO t VALUES (1)")
+                        try session.run("INSERT INTO t VALUES (5)")
+                        try session.run("INSERT INTO t VALUES (1)")
                     }
                 }
                 #expect(error.sqlState == "23505" && error.advice == .giveUp)
                 let late = try await #require(throws: StoreError.self) {
                     try await store.transaction { session in
-                        try session.query("INSERT INTO t VALUES (6)")
+                        try session.run("INSERT INTO t VALUES (6)")
                         try session.commit(with: "SELECT 1 / 0")
                     }
                 }
@@ -114,8 +114,8 @@ extension Integration {
 
         @Test func errorsSayWhatToDo() async throws {
             try await TestSystem.with { system in
-                func error(_ sql: String) async throws -> StoreError {
-                    try await #require(throws: StoreError.self) { try await system.store.query(sql) }
+                func error(_ sql: SQL) async throws -> StoreError {
+                    try await #require(throws: StoreError.self) { try await system.store.run(sql) }
                 }
                 #expect(try await error("SELEC 1").sqlState == "42601")
                 #expect(try await error("SELECT 1 FROM nowhere").advice == .retry, "somebody can make the table")
@@ -126,7 +126,7 @@ extension Integration {
                     ("23505", .giveUp),
                 ] {
                     let raised = try await error(
-                        "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '\(code)'; END $$")
+                        "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = \(literal: code); END $$")
                     #expect(raised.sqlState == code && raised.advice == advice, "\(code)")
                 }
             }
@@ -134,44 +134,44 @@ extension Integration {
 
         @Test func aLockOrATransactionThatTakesTooLongEnds() async throws {
             try await TestSystem.with { system in
-                try await system.store.query("CREATE TABLE t (a int)")
+                try await system.store.run("CREATE TABLE t (a int)")
                 let (held, other) = (system.store, try system.anotherStore())
                 let blocked = try await held.transaction { session in
-                    try session.query("LOCK t")
+                    try session.run("LOCK t")
                     // The lock is held for as long as the statement below runs, on a connection of its own.
-                    return try session.query("SELECT 1 AS one").count
+                    return try session.fetch("SELECT 1 AS one").count
                 }
                 #expect(blocked == 1)
                 let locking = Task {
                     try await held.transaction { session in
-                        try session.query("LOCK t")
-                        try session.query("SELECT pg_sleep(20)")
+                        try session.run("LOCK t")
+                        try session.run("SELECT pg_sleep(20)")
                     }
                 }
                 try await eventually("the table is locked", within: .seconds(10)) {
-                    try await other.query(
+                    try await other.fetch(
                         "SELECT 1 FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND granted"
                     ).count == 1
                 }
                 let began = ContinuousClock.now
                 let timeout = try await #require(throws: StoreError.self) {
                     try await other.transaction(lockTimeout: .milliseconds(100)) { session in
-                        try session.query("SELECT * FROM t")
+                        try session.run("SELECT * FROM t")
                     }
                 }
                 #expect(timeout.sqlState == "55P03" && timeout.advice == .retry)
                 #expect(began.duration(to: .now) < .seconds(5))
-                try await other.query(
+                try await other.run(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(20)%'")
                 await #expect(throws: StoreError.self) { try await locking.value }
 
                 let tooLong = try await #require(throws: StoreError.self) {
                     try await other.transaction(timeout: .milliseconds(150)) { session in
-                        try session.query("SELECT pg_sleep(20)")
+                        try session.run("SELECT pg_sleep(20)")
                     }
                 }
                 #expect(tooLong.advice == .retry)
-                #expect(try await other.query("SELECT 7 AS x").first?.integer("x") == 7)
+                #expect(try await other.fetchOne("SELECT 7 AS x").integer("x") == 7)
                 await other.close()
             }
         }
@@ -181,21 +181,21 @@ extension Integration {
             try await TestSystem.with { system in
                 let (store, admin) = (system.store, try system.anotherStore("admin"))
                 let pid = try await system.number("SELECT pg_backend_pid()")
-                try await admin.query("SELECT pg_terminate_backend($1::int, 5000)", [.integer(pid)])
-                let error = try await #require(throws: StoreError.self) { try await store.query("SELECT 1") }
+                try await admin.run("SELECT pg_terminate_backend(\(pid)::int, 5000)")
+                let error = try await #require(throws: StoreError.self) { try await store.run("SELECT 1") }
                 guard case .lost = error else { throw error }
                 #expect(error.advice == .retry)
                 #expect(try await system.number("SELECT pg_backend_pid()") != pid)
 
-                try await store.query("CREATE TABLE t (a int)")
+                try await store.run("CREATE TABLE t (a int)")
                 let working = Task {
                     try await store.transaction { session in
-                        try session.query("INSERT INTO t VALUES (1)")
-                        try session.query("SELECT pg_sleep(30)")
+                        try session.run("INSERT INTO t VALUES (1)")
+                        try session.run("SELECT pg_sleep(30)")
                     }
                 }
                 try await eventually("it is in the middle", within: .seconds(10)) {
-                    try await admin.query(
+                    try await admin.fetch(
                         """
                         SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
                          WHERE query LIKE 'SELECT pg_sleep%' AND datname = current_database()
@@ -216,7 +216,7 @@ extension Integration {
                     var endpoint = try system.settings.database
                     change(&endpoint)
                     let store = StoreConnection(endpoint, applicationName: "test")
-                    let error = try await #require(throws: StoreError.self) { try await store.query("SELECT 1") }
+                    let error = try await #require(throws: StoreError.self) { try await store.run("SELECT 1") }
                     #expect(!"\(error)".contains(endpoint.password.text), "the password shows")
                     #expect("\(error)".contains("\(endpoint.host)"), "\(error)")
                     #expect(error.advice == .retry)

@@ -47,7 +47,7 @@ extension Integration {
 
         /// What would be sent when its pause has passed.
         private func due(_ system: TestSystem) async throws -> [CommandToSend] {
-            try await system.store.query("UPDATE command SET send_at = now() WHERE send_at IS NOT NULL")
+            try await system.store.run("UPDATE command SET send_at = now() WHERE send_at IS NOT NULL")
             return try await system.store.takeCommandsToSend(atMost: 100).sorted { $0.command.id < $1.command.id }
         }
 
@@ -65,7 +65,7 @@ extension Integration {
                     try command("begun"), try ack("begun", .received), try command("cancelled"),
                     try command("other", for: "b"),
                 ])
-                try await system.store.query("UPDATE command SET state = 'cancelled' WHERE command_id = 'cancelled'")
+                try await system.store.run("UPDATE command SET state = 'cancelled' WHERE command_id = 'cancelled'")
                 #expect(try await due(system).isEmpty, "the sensor is there")
                 try await system.store.record([try announcement()])
                 #expect(try await due(system).isEmpty, "the same connection")
@@ -96,7 +96,7 @@ extension Integration {
             try await migrated { system in
                 try await system.store.record([try announcement()])
                 try await system.store.record([try command("c1"), try command("c2"), try command("c3")])
-                try await system.store.query("UPDATE command SET send_at = now()")
+                try await system.store.run("UPDATE command SET send_at = now()")
                 for _ in 1...3 {
                     let taken = try await system.store.takeCommandsToSend(atMost: 100)
                     #expect(taken.map(\.command.id).sorted() == ["c1", "c2", "c3"])
@@ -124,7 +124,7 @@ extension Integration {
         @Test func aReservationEndsByItself() async throws {
             try await migrated { system in
                 try await system.store.record([try announcement(), try command("c1")])
-                try await system.store.query("UPDATE command SET send_at = now()")
+                try await system.store.run("UPDATE command SET send_at = now()")
                 #expect(try await system.store.takeCommandsToSend(atMost: 1).count == 1)
                 #expect(
                     try await system.number(
@@ -141,7 +141,7 @@ extension Integration {
                     try announcement(), try command("c1", valid: -4), try command("c2", valid: -6),
                     try command("c3", valid: -50), try ack("c3", .received), try command("c4", valid: 60),
                 ])
-                try await system.store.query(
+                try await system.store.run(
                     """
                     INSERT INTO command (command_id, serial, name, state, issued_at, expires_at, delivered_at)
                     VALUES ('c5', 'a', 'sleep', 'delivered', now() - INTERVAL '1 hour', now() - INTERVAL '2 min',
@@ -149,10 +149,11 @@ extension Integration {
                     """)
                 #expect(try await system.store.expireCommands() == 2)
                 #expect(try await system.store.expireCommands() == 0)
-                let rows = try await system.store.query("SELECT state, finished_at FROM command ORDER BY command_id")
-                    .rows
-                #expect(rows.map { $0["state"] } == ["queued", "expired", "delivered", "queued", "timed_out"])
-                #expect(rows.map { $0["finished_at"] != nil } == [false, true, false, false, true])
+                let rows = try await system.store.fetch("SELECT state, finished_at FROM command ORDER BY command_id")
+                #expect(
+                    try rows.map { try $0.text("state") } == ["queued", "expired", "delivered", "queued", "timed_out"])
+                #expect(
+                    try rows.map { try $0.optionalText("finished_at") != nil } == [false, true, false, false, true])
             }
         }
 
@@ -197,7 +198,7 @@ extension Integration {
                 #expect(try await due(system).map(\.command.id) == sent.map(\.id))
 
                 // Limits are the ingesters' business.
-                try await system.store.query("DELETE FROM command")
+                try await system.store.run("DELETE FROM command")
                 try await want(#"{"limits": {"x": {"high": 2}}}"#)
                 #expect(try await system.store.queueDeltas() == 1)
                 #expect(try await due(system).isEmpty)
@@ -221,7 +222,7 @@ extension Integration {
                     "a": .number(1), "a.b": .text("x"), "c.d.e": .flag(false), "": .text(""),
                 ]
                 try await system.store.record([try announcement(properties: odd)])
-                let reported = try await system.store.query("SELECT reported FROM sensor").first?["reported"]
+                let reported = try await system.store.fetchOne("SELECT reported FROM sensor").text("reported")
                 #expect(
                     reported == #"{"": "", "a": 1.0, "c": {"d": {"e": false}}, "a.b": "x", "rate_hz": 1000.0}"#)
             }
@@ -242,7 +243,7 @@ extension Integration {
                 #expect(try await system.store.judgePresence(listeningSeconds: 1000) == 0)
                 // Half of them return in time.
                 try await system.store.record(try names.prefix(500).map { try announcement($0, connection: 2) })
-                try await system.store.query("UPDATE sensor SET lost_at = lost_at - INTERVAL '1 minute'")
+                try await system.store.run("UPDATE sensor SET lost_at = lost_at - INTERVAL '1 minute'")
                 #expect(
                     try await system.store.judgePresence(listeningSeconds: 59) == 0, "nobody listened for long enough")
                 #expect(try await system.store.judgePresence(listeningSeconds: 1000) == 500)
@@ -258,19 +259,19 @@ extension Integration {
                     try announcement("silent", ago: 61), try announcement("heard", ago: 5),
                     try announcement("data", ago: 61),
                 ])
-                try await system.store.query(
+                try await system.store.run(
                     """
                     INSERT INTO sensor (serial) VALUES ('json');
                     """)
-                try await system.store.query(
+                try await system.store.run(
                     """
                     INSERT INTO latest ("time", received_at, value, sample_rate_hz, sensor_id, channel)
                     SELECT now(), now() - INTERVAL '9 s', 1, 0, sensor_id, 0 FROM sensor WHERE serial IN ('data', 'json')
                     """)
                 #expect(try await system.store.judgePresence(listeningSeconds: 1000) == 2)
-                let rows = try await system.store.query("SELECT serial, presence FROM sensor ORDER BY serial").rows
-                #expect(rows.map { $0["presence"] } == ["online", "online", "online", "offline"])
-                #expect(rows.map { $0["serial"] } == ["data", "heard", "json", "silent"])
+                let rows = try await system.store.fetch("SELECT serial, presence FROM sensor ORDER BY serial")
+                #expect(try rows.map { try $0.text("presence") } == ["online", "online", "online", "offline"])
+                #expect(try rows.map { try $0.text("serial") } == ["data", "heard", "json", "silent"])
             }
         }
 
@@ -280,10 +281,10 @@ extension Integration {
                 let names = ["g_1", "g_1--a", "g_1--b", "g_1-c", "gx1--a"]
                 try await system.store.record(try names.map { try announcement($0) })
                 try await system.store.record([try announcement("g_1", state: .lost)])
-                let rows = try await system.store.query(
+                let rows = try await system.store.fetch(
                     "SELECT serial FROM sensor WHERE presence = 'lost' ORDER BY serial"
-                ).rows
-                #expect(rows.map { $0["serial"] } == ["g_1", "g_1--a", "g_1--b"])
+                )
+                #expect(try rows.map { try $0.text("serial") } == ["g_1", "g_1--a", "g_1--b"])
             }
         }
     }

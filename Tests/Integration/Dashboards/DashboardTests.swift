@@ -14,7 +14,7 @@ extension Integration {
         /// One query that was answered: of a variable, an annotation, or a panel, for one of its repetitions.
         private struct Answer {
             var what: String
-            var rows: Rows
+            var rows: QueryResult
         }
 
         /// Intervals as Grafana rounds them, in milliseconds.
@@ -41,10 +41,10 @@ extension Integration {
             var sql = GrafanaSQL(
                 from: now - Double(span) / 1000, to: now, intervalMilliseconds: Self.interval(span, atLeast: nil))
             var answers: [Answer] = []
-            func ask(_ what: String, _ query: String) async throws -> Rows? {
+            func ask(_ what: String, _ query: String) async throws -> QueryResult? {
                 let asked = try sql.expanded(query)
                 do {
-                    let rows = try await store.query(asked)
+                    let rows = try await store.fetch(SQL(verbatim: asked))
                     answers.append(Answer(what: "\(dashboard.file): \(what)", rows: rows))
                     return rows
                 } catch {
@@ -55,7 +55,7 @@ extension Integration {
             for variable in content.variables {
                 sql.variables[variable.name] =
                     if variable.type == "query" {
-                        Self.choice(try await ask("variable \(variable.name)", variable.query), variable, typed)
+                        try await Self.choice(ask("variable \(variable.name)", variable.query), variable, typed)
                     } else {
                         .one(variable.type == "textbox" ? typed?.first ?? "" : variable.current.value ?? "")
                     }
@@ -73,7 +73,7 @@ extension Integration {
                     for target in panel.targets ?? [] {
                         guard let rows = try await ask("\(panel.title)", target.rawSql) else { continue }
                         if target.format == "time_series" {
-                            Self.expectSeries(rows, "\(dashboard.file): \(panel.title)")
+                            try Self.expectSeries(rows, "\(dashboard.file): \(panel.title)")
                         }
                     }
                 }
@@ -84,10 +84,11 @@ extension Integration {
 
         /// What Grafana chooses at first, or what was typed.
         private static func choice(
-            _ rows: Rows?, _ variable: GrafanaDashboard.Variable, _ typed: [String]?
-        ) -> GrafanaSQL.Value {
+            _ rows: QueryResult?, _ variable: GrafanaDashboard.Variable, _ typed: [String]?
+        ) throws -> GrafanaSQL.Value {
             if let typed { return variable.multi == true ? .many(typed) : .one(typed.first ?? "") }
-            let options = rows?.rows.compactMap { $0["__value"] ?? $0[rows?.columns.first ?? ""] } ?? []
+            let column = rows?.columns.first { $0 == "__value" } ?? rows?.columns.first ?? ""
+            let options = try rows?.compactMap { try $0.optionalText("\(column)") } ?? []
             if variable.includeAll == true { return variable.allValue.map { .all($0) } ?? .many(options) }
             return .one(options.first ?? "")
         }
@@ -101,13 +102,14 @@ extension Integration {
         }
 
         /// Grafana makes series only of rows that have a time each and come in its order.
-        private static func expectSeries(_ rows: Rows, _ what: String) {
+        private static func expectSeries(_ rows: QueryResult, _ what: String) throws {
             #expect(rows.columns.contains("time"), "\(what)")
-            let times = rows.rows.map { $0["time"] ?? "" }
-            #expect(!times.contains(""), "\(what)")
+            let times = try rows.map { try $0.text("time") }
             #expect(times == times.sorted(), "\(what)")
             let values = rows.columns.filter { $0 != "time" && $0 != "metric" }
-            let numbers = rows.rows.contains { row in values.contains { row.double($0) != nil } }
+            let numbers = try rows.contains { row in
+                try values.contains { try row.optionalText("\($0)").flatMap { Double($0) } != nil }
+            }
             #expect(rows.count == 0 || numbers, "\(what)")
         }
 

@@ -16,11 +16,11 @@ extension Integration {
         private func withSensors(_ count: Int, _ body: (TestSystem, [String]) async throws -> Void) async throws {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
-                try await system.store.query(
+                try await system.store.run(
                     """
                     INSERT INTO sensor (serial, tags, reported) SELECT 's' || n, '{"hall": "3"}', '{"rate_hz": 1000}'
-                    FROM generate_series(1, $1::int) n
-                    """, [.integer(Int64(count))])
+                    FROM generate_series(1, \(count)::int) n
+                    """)
                 try await body(system, try await system.store.serials(matching: .all))
             }
         }
@@ -28,7 +28,7 @@ extension Integration {
         @Test func whatIsWantedChangesForAll() async throws {
             try await withSensors(3) { system, serials in
                 let store = system.store
-                try await store.query("UPDATE sensor SET desired = '{\"old\": true}' WHERE serial = 's2'")
+                try await store.run("UPDATE sensor SET desired = '{\"old\": true}' WHERE serial = 's2'")
                 let twins = try await store.changeDesired(of: serials + ["nobody"]) { old in
                     old == "{}" ? "{\"rate_hz\": 500}" : "{\"old\": true, \"rate_hz\": 500}"
                 }
@@ -48,7 +48,7 @@ extension Integration {
             try await withSensors(3) { system, serials in
                 let store = system.store
                 let change: @Sendable (String) -> String = { _ in "{\"hall\": \"4\"}" }
-                try await store.query("UPDATE sensor SET tags = '{\"hall\": \"4\"}' WHERE serial = 's2'")
+                try await store.run("UPDATE sensor SET tags = '{\"hall\": \"4\"}' WHERE serial = 's2'")
                 let planned = try await store.changeTags(of: serials, dryRun: true, change)
                 #expect(planned.map(\.isChanged) == [true, false, true])
                 #expect(try await store.serials(matching: try SensorSelector("hall=4")) == ["s2"])
@@ -89,18 +89,18 @@ extension Integration {
                 let (other, third) = (try system.anotherStore(), try system.anotherStore("third"))
                 let crossing = Task {
                     try await other.transaction { session in
-                        try session.query("UPDATE sensor SET tags = tags WHERE serial = 's2'")
+                        try session.run("UPDATE sensor SET tags = tags WHERE serial = 's2'")
                         var waiting: Int64?
                         while waiting == 0 || waiting == nil {
-                            waiting = try session.query(
+                            waiting = try session.fetchOne(
                                 "SELECT count(*) AS n, pg_sleep(0.02) FROM pg_locks WHERE NOT granted"
-                            ).first?.integer("n")
+                            ).integer("n")
                         }
-                        try session.query("UPDATE sensor SET tags = tags WHERE serial = 's1'")
+                        try session.run("UPDATE sensor SET tags = tags WHERE serial = 's1'")
                     }
                 }
                 try await eventually("the other holds its row") {
-                    try await third.query("SELECT 1 FROM sensor FOR UPDATE SKIP LOCKED").count == 1
+                    try await third.fetch("SELECT 1 FROM sensor FOR UPDATE SKIP LOCKED").count == 1
                 }
                 _ = try await system.store.changeTags(of: serials) { _ in "{\"hall\": \"5\"}" }
                 try await crossing.value
@@ -182,9 +182,9 @@ extension Integration {
                             CommandRequest(name: "sleep", issuer: "test"), to: sensors, over: broker,
                             recordedIn: system.store, rules: RolloutRules(waitFor: .none, timeout: .seconds(30)))
                     }
-                    try await system.store.query("ALTER TABLE command RENAME TO elsewhere")
+                    try await system.store.run("ALTER TABLE command RENAME TO elsewhere")
                     await #expect(throws: StoreError.self) { try await send() }
-                    try await system.store.query("ALTER TABLE elsewhere RENAME TO command")
+                    try await system.store.run("ALTER TABLE elsewhere RENAME TO command")
                     #expect(try await broker.messageCount(of: registryQueue) == 0)
 
                     // A queue that is full and refuses makes the broker refuse.

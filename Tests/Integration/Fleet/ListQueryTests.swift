@@ -8,10 +8,10 @@ import Time
 extension Integration {
     /// What the lists of sensors, alarms and log lines read.
     @Suite struct ListQueries {
-        private func with(_ statements: String..., body: (StoreConnection) async throws -> Void) async throws {
+        private func with(_ statements: SQL..., body: (StoreConnection) async throws -> Void) async throws {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
-                for statement in statements { try await system.store.query(statement) }
+                for statement in statements { try await system.store.run(statement) }
                 try await body(system.store)
             }
         }

@@ -44,12 +44,12 @@ extension Integration {
                         expires: time.advanced(bySeconds: 60), issuer: "me")))
         }
 
-        private func sensor(_ system: TestSystem) async throws -> Rows.Row {
-            try #require(try await system.store.query("SELECT * FROM sensor WHERE serial = 'a'").first)
+        private func sensor(_ system: TestSystem) async throws -> Row {
+            try await system.store.fetchOne("SELECT * FROM sensor WHERE serial = 'a'")
         }
 
-        private func channels(_ system: TestSystem) async throws -> [String?] {
-            try await system.store.query("SELECT name FROM channel ORDER BY channel").rows.map { $0["name"] }
+        private func channels(_ system: TestSystem) async throws -> [String] {
+            try await system.store.fetch("SELECT name FROM channel ORDER BY channel").map { try $0.text("name") }
         }
 
         private func migrated(_ body: (TestSystem) async throws -> Void) async throws {
@@ -63,17 +63,17 @@ extension Integration {
         /// the two wait for each other as soon as the alarm's transaction comes to a second sensor.
         @Test func nothingOfASensorWaitsForItsAlarm() async throws {
             try await migrated { system in
-                try await system.store.query("INSERT INTO sensor (serial) VALUES ('a'), ('b')")
-                try await system.store.query("INSERT INTO target (name, description) VALUES ('pump', '')")
+                try await system.store.run("INSERT INTO sensor (serial) VALUES ('a'), ('b')")
+                try await system.store.run("INSERT INTO target (name, description) VALUES ('pump', '')")
                 let alarms = try system.anotherStore("alarms")
                 func raise(_ serial: String) async throws {
-                    try await alarms.query(
+                    try await alarms.run(
                         """
                         INSERT INTO alarm (alarm_id, sensor_id, channel, rule, raised_at, value, limit_value, text)
-                        SELECT serial, sensor_id, 0, 'limit:x:high', now(), 1, 1, '' FROM sensor WHERE serial = $1
-                        """, [.text(serial)])
+                        SELECT serial, sensor_id, 0, 'limit:x:high', now(), 1, 1, '' FROM sensor WHERE serial = \(serial)
+                        """)
                 }
-                try await alarms.query("BEGIN")
+                try await alarms.run("BEGIN")
                 try await raise("b")
                 // Each of these would wait for the alarm, and give up after 10 s.
                 let both = try ["a", "b"].map { name in
@@ -91,10 +91,10 @@ extension Integration {
                 guard case .announcement(var will) = try announcement(.lost) else { return }
                 will.serial = try serial("b")
                 try await system.store.record([.announcement(will)])
-                try await system.store.query("UPDATE sensor SET lost_at = lost_at - INTERVAL '1 hour'")
+                try await system.store.run("UPDATE sensor SET lost_at = lost_at - INTERVAL '1 hour'")
                 #expect(try await system.store.judgePresence(listeningSeconds: 3600) == 2)
                 try await raise("a")
-                try await alarms.query("COMMIT")
+                try await alarms.run("COMMIT")
                 #expect(try await system.number("SELECT count(*) FROM alarm") == 2)
                 await alarms.close()
             }
@@ -104,10 +104,11 @@ extension Integration {
             try await migrated { system in
                 try await system.store.record([try announcement(channels: ["x", "y"])])
                 var row = try await sensor(system)
-                #expect(row["kind"] == "climate" && row["firmware"] == "1.2" && row["state"] == "awake")
-                #expect(row["presence"] == "online" && row.integer("boot_id") == 1 && row.integer("connection") == 1)
-                #expect(row.integer("next_sequence") == 7 && row.integer("frames_dropped") == 2)
-                #expect(row["reported"] == #"{"rate_hz": 1000.0}"# && row.integer("reported_version") == 1)
+                #expect(try row.text("kind") == "climate" && row.text("firmware") == "1.2")
+                #expect(try row.text("state") == "awake" && row.text("presence") == "online")
+                #expect(try row.integer("boot_id") == 1 && row.integer("connection") == 1)
+                #expect(try row.integer("next_sequence") == 7 && row.integer("frames_dropped") == 2)
+                #expect(try row.text("reported") == #"{"rate_hz": 1000.0}"# && row.integer("reported_version") == 1)
                 #expect(try await channels(system) == ["x", "y"])
 
                 // The same again is no new version, another rate is one; last_seen never goes back.
@@ -117,7 +118,7 @@ extension Integration {
                 #expect(seen == time.unixMicroseconds / 1_000_000 + 10)
                 try await system.store.record([try announcement(hertz: 0.5), try announcement(hertz: nil)])
                 row = try await sensor(system)
-                #expect(row["reported"] == #"{"rate_hz": 0.5}"# && row.integer("reported_version") == 2)
+                #expect(try row.text("reported") == #"{"rate_hz": 0.5}"# && row.integer("reported_version") == 2)
 
                 // One of an older boot or connection changes nothing.
                 try await system.store.record([
@@ -125,31 +126,32 @@ extension Integration {
                     try announcement(boot: 5, connection: 2),
                 ])
                 row = try await sensor(system)
-                #expect(row["state"] == "asleep" && row.integer("boot_id") == 5 && row.integer("connection") == 3)
+                #expect(try row.text("state") == "asleep")
+                #expect(try row.integer("boot_id") == 5 && row.integer("connection") == 3)
             }
         }
 
         /// A will older than the newest announcement is ignored.
         @Test func aLastWillCountsOnlyForItsOwnConnection() async throws {
             try await migrated { system in
-                func presence(after messages: RegistryMessage...) async throws -> String? {
+                func presence(after messages: RegistryMessage...) async throws -> String {
                     try await system.store.record(messages)
-                    return try await sensor(system)["presence"]
+                    return try await sensor(system).text("presence")
                 }
                 #expect(try await presence(after: announcement(boot: 2, connection: 2)) == "online")
                 #expect(try await presence(after: announcement(boot: 2, connection: 1, .lost)) == "online")
                 #expect(try await presence(after: announcement(boot: 1, connection: 9, .lost)) == "online")
                 #expect(try await presence(after: announcement(boot: 2, connection: 2, .lost)) == "lost")
-                #expect(try await sensor(system)["state"] == "awake", "a will does not know what the sensor does")
+                #expect(try await sensor(system).text("state") == "awake", "a will does not know what the sensor does")
                 #expect(try await presence(after: announcement(boot: 2, connection: 3)) == "online")
                 #expect(try await presence(after: announcement(boot: 2, connection: 2, .lost)) == "online")
 
                 #expect(try await presence(after: announcement(boot: 2, connection: 3, .stopped)) == "offline")
                 _ = try await presence(after: announcement(boot: 2, connection: 3, .lost))
-                #expect(try await sensor(system)["state"] == "stopped")
+                #expect(try await sensor(system).text("state") == "stopped")
                 // The next start.
                 #expect(try await presence(after: announcement(boot: 3)) == "online")
-                #expect(try await sensor(system)["state"] == "awake")
+                #expect(try await sensor(system).text("state") == "awake")
             }
         }
 
@@ -160,7 +162,7 @@ extension Integration {
                 try await system.store.record([try announcement(boot: 2, connection: 4, .lost)])
                 let after = try await sensor(system)
                 for column in ["state", "presence", "boot_id", "connection"] {
-                    #expect(after[column] == before[column], "\(column)")
+                    #expect(try after.text("\(column)") == before.text("\(column)"), "\(column)")
                 }
             }
         }
@@ -176,7 +178,7 @@ extension Integration {
             ]
             try await migrated { system in
                 for (before, announced, then) in cases {
-                    try await system.store.query("DELETE FROM channel")
+                    try await system.store.run("DELETE FROM channel")
                     try await system.store.record([try announcement(channels: before)])
                     try await system.store.record([try announcement(channels: announced)])
                     #expect(try await channels(system) == then, "\(announced) after \(before)")
@@ -193,11 +195,10 @@ extension Integration {
             try await migrated { system in
                 func state(
                     _ id: String = "c1", after messages: RegistryMessage...
-                ) async throws -> String? {
+                ) async throws -> String {
                     try await system.store.record(messages)
-                    return try await system.store.query(
-                        "SELECT state FROM command WHERE command_id = $1", [.text(id)]
-                    ).first?["state"]
+                    return try await system.store.fetchOne("SELECT state FROM command WHERE command_id = \(id)")
+                        .text("state")
                 }
                 try await system.store.record([try announcement()])
                 #expect(try await state(after: command()) == "queued")
@@ -208,15 +209,15 @@ extension Integration {
                 #expect(try await state(after: ack(.received, after: 3)) == "succeeded")
                 #expect(try await state(after: ack(.failed, reason: "no", after: 4)) == "succeeded")
                 #expect(try await state(after: command()) == "succeeded")
-                let row = try #require(try await system.store.query("SELECT * FROM command WHERE name <> ''").first)
-                #expect(row["reason"] == "" && row["issuer"] == "me" && row["name"] == "sleep")
-                let times = try await system.store.query(
+                let row = try await system.store.fetchOne("SELECT * FROM command WHERE name <> ''")
+                #expect(try row.text("reason") == "" && row.text("issuer") == "me" && row.text("name") == "sleep")
+                let times = try await system.store.fetchOne(
                     """
                     SELECT extract(epoch FROM delivered_at - issued_at)::int AS d,
                            extract(epoch FROM finished_at - issued_at)::int AS f,
                            extract(epoch FROM expires_at - issued_at)::int AS e FROM command WHERE command_id = 'c1'
                     """)
-                #expect(["d", "f", "e"].map { times.first?.integer($0) } == [1, 2, 60])
+                #expect(try ["d", "f", "e"].map { try times.integer($0) } == [1, 2, 60])
 
                 #expect(try await state("c3", after: command("c3"), ack(.succeeded, of: "c3")) == "succeeded")
                 #expect(
@@ -225,7 +226,7 @@ extension Integration {
                     try await state("c5", after: command("c5"), ack(.rejected, of: "c5", reason: Ack.expired))
                         == "expired")
                 #expect(try await state("c6", after: command("c6"), ack(.failed, of: "c6", reason: "x")) == "failed")
-                try await system.store.query("UPDATE command SET state = 'timed_out' WHERE command_id = 'c6'")
+                try await system.store.run("UPDATE command SET state = 'timed_out' WHERE command_id = 'c6'")
                 #expect(try await state("c6", after: ack(.succeeded, of: "c6")) == "succeeded")
             }
         }
@@ -238,10 +239,12 @@ extension Integration {
                 let arguments: [String: Command.Value] = ["hertz": .number(5)]
                 try await system.store.record([try command("c1", arguments), try ack(.received, after: 3)])
                 try await system.store.record([try command("c1", ["hertz": .number(6)])])
-                let row = try #require(try await system.store.query("SELECT * FROM command").first)
-                #expect(row["state"] == "succeeded" && row["name"] == "sleep" && row["issuer"] == "me")
-                #expect(row["arguments"] == #"{"hertz": 5.0}"# && row["serial"] == "a")
-                #expect(row["delivered_at"] != nil && row["finished_at"] != nil && row["expires_at"] != nil)
+                let row = try await system.store.fetchOne("SELECT * FROM command")
+                #expect(try row.text("state") == "succeeded" && row.text("name") == "sleep")
+                #expect(try row.text("issuer") == "me" && row.text("serial") == "a")
+                #expect(try row.text("arguments") == #"{"hertz": 5.0}"#)
+                #expect(try row.optionalText("delivered_at") != nil && row.optionalText("finished_at") != nil)
+                #expect(try row.optionalText("expires_at") != nil)
                 #expect(try await system.number("SELECT count(*) FROM command") == 1)
             }
         }
@@ -253,8 +256,9 @@ extension Integration {
                 let answer = Ack(id: "c1", outcome: .succeeded, at: nil)
                 let forged = RegistryMessage.ack(Received(serial: try serial("b"), received: time, content: answer))
                 try await system.store.record(isEarly ? [forged, try command()] : [try command(), forged])
-                let row = try #require(try await system.store.query("SELECT * FROM command").first)
-                #expect(row["state"] == "queued" && row["serial"] == "a" && row["finished_at"] == nil)
+                let row = try await system.store.fetchOne("SELECT * FROM command")
+                #expect(try row.text("state") == "queued" && row.text("serial") == "a")
+                #expect(try row.optionalText("finished_at") == nil)
                 try await system.store.record([try ack(.received)])
                 #expect(try await system.number("SELECT count(*) FROM command WHERE state = 'delivered'") == 1)
             }
@@ -270,15 +274,14 @@ extension Integration {
                             "text": .text("a\"b\\c\n\0§"), "k\"'ey": .text(""),
                         ]), try command("c2"),
                 ])
-                let rows = try await system.store.query(
+                let row = try await system.store.fetchOne(
                     """
                     SELECT arguments->>'hertz' AS hertz, (arguments->>'big')::float8 = 1e300 AS big,
                            arguments->'none' = 'null' AS none, arguments->'on' = 'true' AS on,
                            arguments->>'text' AS text, arguments->>'k"''ey' AS key FROM command WHERE command_id = 'c1'
                     """)
-                let row = try #require(rows.first)
-                #expect(row["hertz"] == "0.1" && row.flag("big") && row.flag("none") && row.flag("on"))
-                #expect(row["text"] == "a\"b\\c  §" && row["key"]?.isEmpty == true)
+                #expect(try row.text("hertz") == "0.1" && row.flag("big") && row.flag("none") && row.flag("on"))
+                #expect(try row.text("text") == "a\"b\\c  §" && row.text("key").isEmpty)
                 #expect(
                     try await system.number(
                         "SELECT count(*) FROM command WHERE command_id = 'c2' AND arguments = '{}'") == 1)
@@ -303,17 +306,18 @@ extension Integration {
                     (.trigger, try alarm("A", 66, at: 2)), (.clear, try alarm("A", 44, at: 99)),
                     (.trigger, try alarm("B", 7, at: 20)),
                 ])
-                let rows = try await system.store.query(
+                let rows = try await system.store.fetch(
                     """
                     SELECT alarm_id, value, clear_value, limit_value, text, channel, rule,
                            extract(epoch FROM cleared_at - raised_at)::int AS lasted FROM alarm ORDER BY alarm_id
                     """
-                ).rows
+                )
                 try #require(rows.count == 2)
-                #expect(rows[0].double("value") == 6 && rows[0].double("clear_value") == 4)
-                #expect(rows[0].double("limit_value") == 5 && rows[0].integer("lasted") == 8)
-                #expect(rows[0]["text"] == "too 6.0" && rows[0].integer("channel") == 3)
-                #expect(rows[1]["alarm_id"] == "B" && rows[1]["lasted"] == nil && rows[1].double("value") == 7)
+                #expect(try rows[0].double("value") == 6 && rows[0].double("clear_value") == 4)
+                #expect(try rows[0].double("limit_value") == 5 && rows[0].integer("lasted") == 8)
+                #expect(try rows[0].text("text") == "too 6.0" && rows[0].integer("channel") == 3)
+                #expect(try rows[1].text("alarm_id") == "B" && rows[1].double("value") == 7)
+                #expect(try rows[1].optionalText("lasted") == nil)
                 let active = try await system.store.alarms(AlarmFilter(activeOnly: true, serials: ["a"]))
                 #expect(active.map(\.id) == ["B"])
             }
@@ -361,17 +365,17 @@ extension Integration {
                         try line(nil, .warning, "no clock"),
                     ], clockRule: ClockRule())
                 try await system.store.record(logs: [], clockRule: ClockRule())
-                let rows = try await system.store.query(
+                let rows = try await system.store.fetch(
                     """
                     SELECT level, text, l.boot_id, extract(epoch FROM received_at - "time")::int AS ago
                       FROM sensor_log l JOIN sensor USING (sensor_id) WHERE serial = 'a' ORDER BY level
                     """
-                ).rows
-                #expect(rows.map { $0.integer("level") } == [1, 2, 3, 4])
-                #expect(rows.map { $0.integer("ago") } == [0, 0, 0, 5])
+                )
+                #expect(try rows.map { try $0.integer("level") } == [1, 2, 3, 4])
+                #expect(try rows.map { try $0.integer("ago") } == [0, 0, 0, 5])
                 #expect(
-                    rows.map { $0["text"] } == ["1970", "tomorrow", "no clock", "ok \u{FFFD} {\"a\",\\}"])
-                #expect(rows.allSatisfy { $0.integer("boot_id") == 8 })
+                    try rows.map { try $0.text("text") } == ["1970", "tomorrow", "no clock", "ok \u{FFFD} {\"a\",\\}"])
+                #expect(try rows.allSatisfy { try $0.integer("boot_id") == 8 })
             }
         }
     }

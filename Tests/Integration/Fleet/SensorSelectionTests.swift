@@ -15,8 +15,8 @@ extension Integration {
         @Test func conditionsFindWhatTheySay() async throws {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
-                try await system.store.query("INSERT INTO target (name) VALUES ('press 1')")
-                try await system.store.query(
+                try await system.store.run("INSERT INTO target (name) VALUES ('press 1')")
+                try await system.store.run(
                     """
                     INSERT INTO sensor (serial, kind, firmware, state, presence, tags, target_id) VALUES
                       ('a_1', 'vibration', '1.2', 'awake', 'online', '{"hall": "3", "line": {"no": 2}}', 1),
@@ -57,7 +57,7 @@ extension Integration {
         @Test func wordsFindTheirSensors() async throws {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
-                try await system.store.query("INSERT INTO sensor (serial) VALUES ('a_1'), ('a_2'), ('ab1'), ('new')")
+                try await system.store.run("INSERT INTO sensor (serial) VALUES ('a_1'), ('a_2'), ('ab1'), ('new')")
                 func found(_ words: String...) async throws -> [[String]] {
                     try await system.store.serials(matching: words.map { SerialPattern($0) })
                 }

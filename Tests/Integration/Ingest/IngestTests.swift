@@ -31,7 +31,7 @@ extension Integration {
             for table in [
                 "measurement", "quarantine", "stream_hole", "location", "latest", "alarm_state", "sensor_boot",
             ] {
-                counts.append(try await system.number("SELECT count(*) FROM \(table)"))
+                counts.append(try await system.number("SELECT count(*) FROM \(identifier: table)"))
             }
             return counts
         }
@@ -71,13 +71,12 @@ extension Integration {
                         states.map(\.state) == [
                             LimitState(raised: .init(id: "x", side: .high, since: time), asOf: time)
                         ])
-                    let junk = try #require(
-                        try await system.store.query("SELECT *, length(payload) AS kept FROM quarantine").first)
-                    #expect(junk.integer("length") == 70_000 && junk.integer("kept") == 65_536)
-                    #expect(junk["reason"] == "undecodable" && junk["routing_key"] == "sensor_a.data")
-                    let hole = try #require(try await system.store.query("SELECT * FROM stream_hole").first)
-                    #expect(hole.integer("first_offset") == 3 && hole.integer("last_offset") == 7)
-                    #expect(hole["cause"] == "broker_retention")
+                    let junk = try await system.store.fetchOne("SELECT *, length(payload) AS kept FROM quarantine")
+                    #expect(try junk.integer("length") == 70_000 && junk.integer("kept") == 65_536)
+                    #expect(try junk.text("reason") == "undecodable" && junk.text("routing_key") == "sensor_a.data")
+                    let hole = try await system.store.fetchOne("SELECT * FROM stream_hole")
+                    #expect(try hole.integer("first_offset") == 3 && hole.integer("last_offset") == 7)
+                    #expect(try hole.text("cause") == "broker_retention")
                 }
             }
         }
@@ -132,9 +131,9 @@ extension Integration {
                     await #expect(throws: IngestConflict.ledgerChanged) { try await one.commit(key, sequences: [2]) }
                     one.book.forget([key])
                     #expect(try await one.commit(key, sequences: [2]) == [.duplicate])
-                    let boot = try #require(try await system.store.query("SELECT * FROM sensor_boot").first)
-                    #expect(boot.integer("frames") == 3 && boot.integer("duplicates") == 2)
-                    #expect(boot.integer("next_sequence") == 3 && boot.integer("version") == 3)
+                    let boot = try await system.store.fetchOne("SELECT * FROM sensor_boot")
+                    #expect(try boot.integer("frames") == 3 && boot.integer("duplicates") == 2)
+                    #expect(try boot.integer("next_sequence") == 3 && boot.integer("version") == 3)
                     #expect(try await system.number("SELECT count(DISTINCT sequence) FROM measurement") == 3)
                     #expect(try await system.number("SELECT count(*) FROM measurement") == 3)
                     await two.store.close()
@@ -154,19 +153,15 @@ extension Integration {
                     ]
                     for (sequences, gaps) in steps {
                         try await partition.commit(key, sequences: sequences)
-                        let rows = try await system.store.query("SELECT * FROM sequence_gap ORDER BY first_sequence")
-                        let stored = rows.rows.compactMap { row -> ClosedRange<Int64>? in
-                            guard let first = row.integer("first_sequence"), let last = row.integer("last_sequence")
-                            else { return nil }
-                            return first...last
-                        }
+                        let rows = try await system.store.fetch("SELECT * FROM sequence_gap ORDER BY first_sequence")
+                        let stored = try rows.map { try $0.integer("first_sequence")...$0.integer("last_sequence") }
                         #expect(stored == gaps)
                         let read = try await system.store.ledgers(for: [key])[key]
                         #expect(read?.ledger.gaps == gaps.map { SequenceGap($0) })
                     }
-                    let boot = try #require(try await system.store.query("SELECT * FROM sensor_boot").first)
-                    #expect(boot.integer("frames") == 21 && boot.integer("duplicates") == 1)
-                    #expect(boot.integer("next_sequence") == 21)
+                    let boot = try await system.store.fetchOne("SELECT * FROM sensor_boot")
+                    #expect(try boot.integer("frames") == 21 && boot.integer("duplicates") == 1)
+                    #expect(try boot.integer("next_sequence") == 21)
                     let unknown = LedgerCache.Key(sensor: key.sensor, boot: 2)
                     #expect(
                         try await system.store.ledgers(for: [unknown, unknown])
@@ -185,7 +180,7 @@ extension Integration {
                     let row = MeasurementRow.test(
                         time: time.advanced(bySeconds: seconds), sensor: sensor, samples: .value(value))
                     try await system.store.commit(latest: [LatestValue(row)])
-                    return try await system.store.query("SELECT value FROM latest").first?.double("value")
+                    return try await system.store.fetchOne("SELECT value FROM latest").double("value")
                 }
                 #expect(try await write(0, 1) == 1)
                 #expect(try await write(5, 2) == 2)

@@ -9,9 +9,9 @@ extension Integration {
         private let streams = (0..<8).map { "measurements.\($0)" }
 
         private func expire(_ system: TestSystem, _ stream: String) async throws {
-            try await system.store.query(
-                "UPDATE ingest_partition SET lease_until = clock_timestamp() - INTERVAL '1 ms' WHERE stream = $1",
-                [.text(stream)])
+            try await system.store.run(
+                "UPDATE ingest_partition SET lease_until = clock_timestamp() - INTERVAL '1 ms' WHERE stream = \(stream)"
+            )
         }
 
         @Test func aPartitionHasOneOwnerAtATime() async throws {
@@ -49,12 +49,12 @@ extension Integration {
             try await TestSystem.with { system in
                 try await system.leased { partition in
                     func secondsLeft() async throws -> Double {
-                        let rows = try await system.store.query(
+                        try await system.store.fetchOne(
                             """
                             SELECT extract(epoch FROM lease_until - clock_timestamp()) AS left FROM ingest_partition
                              WHERE stream = 'measurements.0'
-                            """)
-                        return try #require(rows.first?.double("left"))
+                            """
+                        ).double("left")
                     }
                     try await expire(system, "measurements.0")
                     #expect(try await secondsLeft() < 0)
@@ -75,7 +75,7 @@ extension Integration {
                     for replica in ["r1", "r2", "r3"] { _ = try await store.heartbeat(replica: replica, mine: []) }
                     #expect(try await store.heartbeat(replica: "r1", mine: []).replicas == ["r1", "r2", "r3"])
                     try await store.leave(replica: "r2")
-                    try await store.query(
+                    try await store.run(
                         "UPDATE ingest_replica SET seen_at = seen_at - INTERVAL '6 seconds' WHERE replica = 'r3'")
                     #expect(try await store.heartbeat(replica: "r1", mine: []).replicas == ["r1"])
                 }
@@ -121,9 +121,9 @@ extension Integration {
                     let after = try await system.store.reset(before)
                     #expect(after.incarnation == 2 && after.epoch == before.epoch)
                     #expect(after.committed == nil && after.fingerprint == nil)
-                    let hole = try #require(try await system.store.query("SELECT * FROM stream_hole").first)
-                    #expect(hole["cause"] == "stream_reset" && hole.integer("incarnation") == 1)
-                    #expect(hole.integer("first_offset") == 42 && hole["last_offset"] == nil)
+                    let hole = try await system.store.fetchOne("SELECT * FROM stream_hole")
+                    #expect(try hole.text("cause") == "stream_reset" && hole.integer("incarnation") == 1)
+                    #expect(try hole.integer("first_offset") == 42 && hole.optionalText("last_offset") == nil)
                     // The old incarnation is closed: for commits, and for a second reset by the same mistake.
                     await #expect(throws: IngestConflict.leaseLost) { try await partition.commit(rows: []) }
                     await #expect(throws: IngestConflict.leaseLost) { try await system.store.reset(before) }

@@ -21,12 +21,12 @@ extension Integration {
 
         /// "first-last missing cause" of each gap.
         private func gaps(_ system: TestSystem) async throws -> [String] {
-            try await system.store.query(
+            try await system.store.fetch(
                 """
                 SELECT concat(first_sequence, '-', last_sequence, ' ', missing, ' ', cause) AS gap FROM sequence_gap
                  ORDER BY sensor_id, boot_id, first_sequence
                 """
-            ).rows.compactMap { $0["gap"] }
+            ).map { try $0.text("gap") }
         }
 
         private func announce(
@@ -71,10 +71,10 @@ extension Integration {
                     partition.book.load(try await system.store.holes(of: "measurements.0"))
                     try await partition.commit(key, sequences: [9], at: [place(0, 2)])
                     #expect(try await gaps(system).last == "8-8 1 stream_reset")
-                    let boot = try #require(try await system.store.query("SELECT * FROM sensor_boot").first)
-                    #expect(boot["stream"] == "measurements.0" && boot.integer("first_offset") == 0)
-                    #expect(boot.integer("first_incarnation") == 1 && boot.integer("last_incarnation") == 2)
-                    #expect(boot.integer("last_offset") == 0 && boot["last_at"] != nil)
+                    let boot = try await system.store.fetchOne("SELECT * FROM sensor_boot")
+                    #expect(try boot.text("stream") == "measurements.0" && boot.integer("first_offset") == 0)
+                    #expect(try boot.integer("first_incarnation") == 1 && boot.integer("last_incarnation") == 2)
+                    #expect(try boot.integer("last_offset") == 0 && boot.optionalText("last_at") != nil)
                 }
             }
         }
@@ -85,7 +85,7 @@ extension Integration {
                 try await system.leased { partition in
                     let key = try await key(system)
                     try await partition.commit(key, sequences: [9])
-                    try await system.store.query("UPDATE sequence_gap SET noted_at = '2026-01-02T03:04:05.678901Z'")
+                    try await system.store.run("UPDATE sequence_gap SET noted_at = '2026-01-02T03:04:05.678901Z'")
                     try await partition.commit(key, sequences: [4, 11])
                     #expect(try await gaps(system) == ["0-3 4 late", "5-8 4 late", "10-10 1 late"])
                     #expect(
@@ -107,9 +107,9 @@ extension Integration {
                     let two = try await system.taken("measurements.1", by: "r1")
                     try await two.commit(key, sequences: [3], at: [place(7)], holes: [])
                     #expect(try await gaps(system) == ["1-2 2 late"])
-                    let boot = try #require(try await system.store.query("SELECT * FROM sensor_boot").first)
-                    #expect(boot["stream"] == "measurements.1")
-                    #expect(boot.integer("first_offset") == 7 && boot.integer("last_offset") == 7)
+                    let boot = try await system.store.fetchOne("SELECT * FROM sensor_boot")
+                    #expect(try boot.text("stream") == "measurements.1")
+                    #expect(try boot.integer("first_offset") == 7 && boot.integer("last_offset") == 7)
                     let read = try await system.store.ledgers(for: [key], stream: "measurements.0")
                     #expect(read[key]?.last == nil && read[key]?.ledger.next == 4)
                     #expect(try await system.store.ledgers(for: [key], stream: "measurements.1")[key]?.last == place(7))
@@ -136,9 +136,9 @@ extension Integration {
                         try await partition.commit(key, sequences: [0, 1, 4, 5])
                             == [.unknown, .unknown, .late, .duplicate])
                     #expect(try await system.number("SELECT count(*) FROM measurement WHERE sequence < 6") == 4)
-                    let boot = try #require(try await system.store.query("SELECT * FROM sensor_boot").first)
-                    #expect(boot.integer("given_up") == 2 && boot.integer("duplicates") == 1)
-                    #expect(boot.integer("frames") == limit + 2)
+                    let boot = try await system.store.fetchOne("SELECT * FROM sensor_boot")
+                    #expect(try boot.integer("given_up") == 2 && boot.integer("duplicates") == 1)
+                    #expect(try boot.integer("frames") == limit + 2)
                     let audits = try await system.store.audit(["a"])
                     #expect(audits.first?.boots.first?.givenUp == 2 && audits.first?.missing == limit)
                     let boots = try await system.store.sensorDetail("a")?.boots
@@ -195,11 +195,11 @@ extension Integration {
                     try await partition.commit(key, sequences: [1, 3])
                     try await announce(system, next: 4, dropped: 2)
                     let other = try system.anotherStore()
-                    try await other.query("BEGIN")
-                    try await other.query("SELECT * FROM sequence_gap WHERE first_sequence = 0 FOR UPDATE")
+                    try await other.run("BEGIN")
+                    try await other.run("SELECT * FROM sequence_gap WHERE first_sequence = 0 FOR UPDATE")
                     #expect(try await findCauses(system) == 1)
                     #expect(try await gaps(system) == ["0-0 1 late", "2-2 1 dropped_at_source"])
-                    try await other.query("COMMIT")
+                    try await other.run("COMMIT")
                     #expect(try await findCauses(system) == 1)
                     await other.close()
                 }
@@ -214,10 +214,10 @@ extension Integration {
                 // One that was under way for long.
                 try await announce(system, next: 12, dropped: 1, after: 5)
                 try await announce(system, boot: 2, next: 1, after: 20)
-                let rows = try await system.store.query("SELECT * FROM boot_announcement ORDER BY boot_id")
-                #expect(rows.rows.map { $0.integer("next_sequence") } == [25, 1])
-                #expect(rows.rows.map { $0.integer("frames_dropped") } == [3, 0])
-                #expect(rows.rows.map { $0.integer("earlier_next_sequence") } == [10, 0])
+                let rows = try await system.store.fetch("SELECT * FROM boot_announcement ORDER BY boot_id")
+                #expect(try rows.map { try $0.integer("next_sequence") } == [25, 1])
+                #expect(try rows.map { try $0.integer("frames_dropped") } == [3, 0])
+                #expect(try rows.map { try $0.integer("earlier_next_sequence") } == [10, 0])
                 // A Last Will says nothing of frames, and a restart of the sensor's counter is not believed.
                 try await announce(system, next: 3, after: 30)
                 #expect(
@@ -231,13 +231,12 @@ extension Integration {
                 try await Migrations.apply(to: system.store)
                 /// The earlier announcement: its second and its number.
                 func earlier() async throws -> [Int64?] {
-                    let row = try await system.store.query(
+                    let row = try await system.store.fetchOne(
                         """
                         SELECT earlier_next_sequence AS next, extract(epoch FROM earlier_at - first_at)::bigint AS second
                           FROM boot_announcement
-                        """
-                    ).first
-                    return [row?.integer("second"), row?.integer("next")]
+                        """)
+                    return [try row.optionalInteger("second"), try row.optionalInteger("next")]
                 }
                 for second in stride(from: Int64(0), through: 27, by: 3) {
                     try await announce(system, next: second * 10, after: second)
@@ -286,7 +285,7 @@ extension Integration {
                     let some = try await system.store.audit(["s9", "s7", "nobody"])
                     #expect(some.map(\.serial) == ["s7", "s9"])
                     #expect(some.map(\.missing) == [2, 0])
-                    try await system.store.query("UPDATE sensor_boot SET last_at = now() - INTERVAL '2 hours'")
+                    try await system.store.run("UPDATE sensor_boot SET last_at = now() - INTERVAL '2 hours'")
                     #expect(try await system.store.audit(["s7"], since: .seconds(3600)).first?.boots == [])
                     #expect(try await system.store.audit(["s7"], since: .seconds(10_000)).first?.missing == 2)
                 }

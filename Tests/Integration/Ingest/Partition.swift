@@ -92,15 +92,15 @@ extension TestSystem {
     /// Drops what is older than its policy: on the community edition its own jobs do.
     func dropOld() async throws -> [StoreTier: Int64] {
         let dropped = try await store.applyPolicies()
-        for job in try await store.query(
+        for job in try await store.fetch(
             "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention' AND hypertable_name <> ''"
-        ).rows { try await store.query("CALL run_job(\(job.integer("job_id") ?? 0))") }
+        ) { try await store.run("CALL run_job(\(literal: job.integer("job_id")))") }
         return dropped
     }
 
     /// Whether the server is TimescaleDB's community edition.
     var isCommunity: Bool {
-        get async throws { try await store.query("SELECT is_community() AS it").first?.flag("it") == true }
+        get async throws { try await store.fetchOne("SELECT is_community() AS it").flag("it") == true }
     }
 
     /// Applies the schema, makes two partitions, and gives `body` the first one, taken.

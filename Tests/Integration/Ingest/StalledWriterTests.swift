@@ -21,12 +21,12 @@ extension Integration {
                     try await zombie.transaction(
                         prelude: "SELECT pg_advisory_xact_lock(\(0x69_6F_74), hashtext(\(stream)))"
                     ) { session in
-                        try session.query(
+                        try session.run(
                             """
                             INSERT INTO measurement ("time", time_ns, received_at, sensor_id, channel, sample_rate_hz, n, clock)
-                            VALUES ($1, 0, now(), 1, 0, 0, 1, 0)
-                            """, [.time(time)])
-                        try session.query("SELECT pg_sleep(60)")
+                            VALUES (\(time), 0, now(), 1, 0, 0, 1, 0)
+                            """)
+                        try session.run("SELECT pg_sleep(60)")
                     }
                     return "committed"
                 } catch { return "\(error)" }
@@ -116,7 +116,7 @@ extension Integration {
             try await TestSystem.with { system in
                 let start = ContinuousClock.now
                 await #expect(throws: StoreError.self) {
-                    try await system.store.query("SELECT pg_sleep(60)", timeout: .milliseconds(300))
+                    try await system.store.run("SELECT pg_sleep(60)", timeout: .milliseconds(300))
                 }
                 #expect(start.duration(to: .now) < .seconds(30))
                 let one = try await system.number("SELECT 1")

@@ -20,9 +20,9 @@ extension Integration {
         }
 
         private func rollUp(_ store: StoreConnection) async throws {
-            try await store.query("UPDATE ingest_partition SET lease_until = clock_timestamp() + INTERVAL '1 minute'")
+            try await store.run("UPDATE ingest_partition SET lease_until = clock_timestamp() + INTERVAL '1 minute'")
             for _ in 0..<3 {
-                try await store.query(
+                try await store.run(
                     "UPDATE rollup_state SET looked_at = clock_timestamp(), held_until = '-infinity'")
                 while try await store.rollUp() {}
             }
@@ -36,20 +36,20 @@ extension Integration {
                     var batch = partition.batch(rows: [10, 20, 40].map { row(sensor, daysAgo: $0) })
                     batch.latest = [LatestValue(batch.measurements[0])]
                     try await partition.commit(batch)
-                    try await system.store.query(
+                    try await system.store.run(
                         """
                         INSERT INTO command (command_id, serial, name, state, issued_at)
                         VALUES ('old', 'a', 'sleep', 'succeeded', now() - INTERVAL '400 days'),
                                ('open', 'a', 'sleep', 'queued', now() - INTERVAL '400 days'),
                                ('new', 'a', 'sleep', 'succeeded', now())
                         """)
-                    try await system.store.query(
+                    try await system.store.run(
                         """
                         INSERT INTO alarm (alarm_id, sensor_id, channel, rule, raised_at, cleared_at)
-                        VALUES ('old', $1, 0, 'r', now() - INTERVAL '5000 days', now() - INTERVAL '4999 days'),
-                               ('open', $1, 0, 'r', now() - INTERVAL '5000 days', NULL)
-                        """, [.integer(Int64(sensor))])
-                    try await system.store.query(
+                        VALUES ('old', \(sensor), 0, 'r', now() - INTERVAL '5000 days', now() - INTERVAL '4999 days'),
+                               ('open', \(sensor), 0, 'r', now() - INTERVAL '5000 days', NULL)
+                        """)
+                    try await system.store.run(
                         """
                         INSERT INTO quarantine (at, reason, routing_key, source, length, hash, payload)
                         SELECT now() - k * INTERVAL '1 second' - INTERVAL '100 days', 'r', 'k', 's', 0, 0, ''
@@ -69,8 +69,8 @@ extension Integration {
                     #expect(try await system.number("SELECT count(*) FROM measurement") == 1)
                     #expect(try await system.number("SELECT count(*) FROM measurement_1d") == 3)
                     #expect(try await system.store.policies().allSatisfy { !$0.isOverdue })
-                    let left = try await system.store.query("SELECT command_id AS id FROM command ORDER BY 1")
-                    #expect(left.rows.map { $0["id"] } == ["new", "open"])
+                    let left = try await system.store.fetch("SELECT command_id AS id FROM command ORDER BY 1")
+                    #expect(try left.map { try $0.text("id") } == ["new", "open"])
                 }
             }
         }
@@ -78,13 +78,13 @@ extension Integration {
         @Test func whatAPolicySaysNoMoreIsNotDropped() async throws {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
-                try await system.store.query(
+                try await system.store.run(
                     """
                     INSERT INTO quarantine (at, reason, routing_key, source, length, hash, payload)
                     VALUES (now() - INTERVAL '2 days', 'r', 'k', 's', 0, 0, '')
                     """)
                 try await system.store.set(policies: [PolicyChange(tier: .quarantine, duration: .seconds(Self.day))])
-                try await system.store.query("SELECT retention_mark()")
+                try await system.store.run("SELECT retention_mark()")
                 try await system.store.set(policies: [PolicyChange(tier: .quarantine, duration: nil)])
                 #expect(try await system.store.applyPolicies().isEmpty)
                 try await system.store.set(policies: [PolicyChange(tier: .quarantine, duration: .seconds(9 * Self.day))]
@@ -129,10 +129,10 @@ extension Integration {
                         try await system.store.recordIngest()
                     }
                     #expect(try await system.number("SELECT count(*) FROM ingest_history") == 2)
-                    let history = try await system.store.query(
+                    let history = try await system.store.fetch(
                         "SELECT tier, disk_free_bytes FROM storage_history WHERE tier IN ('(database)', 'measurement')")
                     #expect(history.count == 2)
-                    #expect(history.rows.compactMap { $0.integer("disk_free_bytes") }.count == 1)
+                    #expect(try history.compactMap { try $0.optionalInteger("disk_free_bytes") }.count == 1)
                     #expect(try await system.number("SELECT count(*) FROM query_history") > 3)
                     let report = try await system.store.storageReport()
                     #expect(report.tables.first { $0.table == "measurement" }?.chunks == 1)
@@ -148,7 +148,7 @@ extension Integration {
                 try await system.store.recordHistory(diskBytes: nil, diskFreeBytes: nil)
                 let past = try await system.store.storagePast()
                 #expect(past.count == 1 && past[0].freeBytes == nil)
-                try await system.store.query("UPDATE storage_history SET at = at - INTERVAL '3 hours'")
+                try await system.store.run("UPDATE storage_history SET at = at - INTERVAL '3 hours'")
                 try await system.store.recordHistory(diskBytes: 1 << 40, diskFreeBytes: 77)
                 #expect(try await system.store.storagePast().map(\.freeBytes) == [nil, 77])
             }
@@ -184,8 +184,7 @@ extension Integration {
                             row(9, 0, -2 * day),
                             row(1, 1, -1),
                         ])
-                    try await store.query(
-                        "DELETE FROM measurement WHERE \"time\" < $1", [.time(at(-29 * day))])
+                    try await store.run("DELETE FROM measurement WHERE \"time\" < \(at(-29 * day))")
                     try await fillTheOtherTiers(store, at)
                     let tiers = try await byTier(store)
                     let expected: [StoreTier: Int64] = [
@@ -236,7 +235,7 @@ extension Integration {
                     try await store.recordHistory(diskBytes: nil, diskFreeBytes: nil)
                     try await commit(11 * 3600)
                     #expect(try await oldest() == 12 * 3600)
-                    try await store.query("UPDATE storage_history SET at = at - INTERVAL '3 hours'")
+                    try await store.run("UPDATE storage_history SET at = at - INTERVAL '3 hours'")
                     #expect(try await oldest() == 11 * 3600)
                     try await store.recordHistory(diskBytes: nil, diskFreeBytes: nil)
                     try await commit(10 * 3600)
@@ -256,39 +255,35 @@ extension Integration {
         /// In each tier a row of some days ago and, where there can be one, a row of the future.
         private func fillTheOtherTiers(_ store: StoreConnection, _ at: (Int64) -> Timestamp) async throws {
             let day = Self.day
-            let times = [-5, -6, -7, -8, -9, -10, -11].map { at($0 * day) } + [at(300)]
-            try await store.query("INSERT INTO sensor (serial) VALUES ('a')")
-            for sql in [
+            func times(_ days: Int64) -> [Timestamp] { [at(-days * day), at(300)] }
+            try await store.run("INSERT INTO sensor (serial) VALUES ('a')")
+            for sql: SQL in [
                 """
                 INSERT INTO sensor_log ("time", received_at, boot_id, sensor_id, level, text)
-                SELECT t, t, 1, s, 2, 'x' FROM unnest(ARRAY[$1, $8], ARRAY[2, 1]) AS u(t, s)
+                SELECT t, t, 1, s, 2, 'x' FROM unnest(\(times(5))::timestamptz[], ARRAY[2, 1]) AS u(t, s)
                 """,
                 """
                 INSERT INTO location ("time", sensor_id, latitude, longitude, altitude)
-                SELECT t, s, 1, 2, 3 FROM unnest(ARRAY[$2, $8], ARRAY[2, 1]) AS u(t, s)
+                SELECT t, s, 1, 2, 3 FROM unnest(\(times(6))::timestamptz[], ARRAY[2, 1]) AS u(t, s)
                 """,
                 """
                 INSERT INTO alarm (alarm_id, sensor_id, channel, rule, raised_at, cleared_at)
-                SELECT t::text, (SELECT min(sensor_id) FROM sensor), 0, 'r', t, t FROM unnest(ARRAY[$3, $8]) t
+                SELECT t::text, (SELECT min(sensor_id) FROM sensor), 0, 'r', t, t FROM unnest(\(times(7))::timestamptz[]) t
                 """,
                 """
                 INSERT INTO command (command_id, serial, name, state, issued_at)
-                SELECT t::text, 'a', 'sleep', 'succeeded', t FROM unnest(ARRAY[$4, $8]) t
+                SELECT t::text, 'a', 'sleep', 'succeeded', t FROM unnest(\(times(8))::timestamptz[]) t
                 """,
                 """
                 INSERT INTO quarantine (at, reason, routing_key, source, length, hash, payload)
-                SELECT t, 'r', 'k', 's', 0, 0, '' FROM unnest(ARRAY[$5, $8]) t
+                SELECT t, 'r', 'k', 's', 0, 0, '' FROM unnest(\(times(9))::timestamptz[]) t
                 """,
-                "INSERT INTO storage_history (at, tier, total_bytes) SELECT t, 'x', 1 FROM unnest(ARRAY[$6, $8]) t",
+                "INSERT INTO storage_history (at, tier, total_bytes) SELECT t, 'x', 1 FROM unnest(\(times(10))::timestamptz[]) t",
                 """
                 INSERT INTO ingest_history (at, stream, epoch, incarnation, replicas)
-                SELECT t, 's', 1, 1, 1 FROM unnest(ARRAY[$7, $8]) t
+                SELECT t, 's', 1, 1, 1 FROM unnest(\(times(11))::timestamptz[]) t
                 """,
-            ] {
-                var text = sql
-                for number in 1...8 { text.replace("$\(number)", with: "($1::timestamptz[])[\(number)]") }
-                try await store.query(text, [.times(times)])
-            }
+            ] { try await store.run(sql) }
         }
 
         // MARK: community edition
@@ -316,18 +311,18 @@ extension Integration {
                          WHERE hypertable_name = 'measurement' AND proc_name IN ('policy_retention', 'policy_compression')
                         """)
                     #expect(jobs == 2)
-                    for job in try await store.query(
+                    for job in try await store.fetch(
                         """
                         SELECT job_id FROM timescaledb_information.jobs WHERE hypertable_name = 'measurement'
                          ORDER BY proc_name
                         """
-                    ).rows { try await store.query("CALL run_job(\(try #require(job.integer("job_id"))))") }
+                    ) { try await store.run("CALL run_job(\(literal: job.integer("job_id")))") }
                     #expect(try await system.number("SELECT count(*) FROM measurement") == 2000)
                     #expect(
                         try await system.number(
                             "SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed AND hypertable_name = 'measurement'"
                         ) > 0)
-                    try await store.query("SELECT compress_chunk(c) FROM show_chunks('measurement_1m') c")
+                    try await store.run("SELECT compress_chunk(c) FROM show_chunks('measurement_1m') c")
                     // Late frames, some of them there already, go into what is compressed; once.
                     let sequences = Array(Int64(1990)..<2010)
                     let late = partition.batch(
@@ -350,10 +345,10 @@ extension Integration {
                             PolicyChange(tier: .measurement, aspect: .columnstoreAfter, duration: nil),
                         ])
                     _ = try await store.applyPolicies()
-                    let config = try await store.query(
+                    let config = try await store.fetch(
                         "SELECT config ->> 'drop_after' AS keep FROM timescaledb_information.jobs WHERE hypertable_name = 'measurement'"
                     )
-                    #expect(config.rows.map { $0["keep"] } == ["120:00:00"])
+                    #expect(try config.map { try $0.text("keep") } == ["120:00:00"])
                 }
             }
         }

@@ -79,14 +79,14 @@ extension Integration {
                     #expect(try await replay(system, newest: 2).replay(rows) == outcomes)
                     #expect(try await records(system) == [])
                     #expect(try await replay(system, newest: 2).replay(rows) == [.gone, .gone, .gone])
-                    let stored = try await system.store.query(
+                    let stored = try await system.store.fetchOne(
                         """
                         SELECT string_agg(sequence::text, ',' ORDER BY sequence) AS sequences,
                                count(DISTINCT received_at) AS received
                           FROM measurement WHERE n = 3
                         """)
-                    #expect(stored.first?["sequences"] == "1,9")
-                    #expect(stored.first?.integer("received") == 1)
+                    #expect(try stored.text("sequences") == "1,9")
+                    #expect(try stored.integer("received") == 1)
                     let ledger = try await system.store.ledgers(for: [LedgerCache.Key(sensor: sensor, boot: 7)])
                     #expect(
                         ledger.values.first?.ledger
@@ -326,11 +326,11 @@ extension Integration {
                     let since = "messages of the sensor arrived since; as of now it would take its state back"
                     #expect(try await replay(system, dryRun: true).replay(rows) == [.kept(since)])
                     #expect(try await replay(system).replay(rows) == [.kept(since)])
-                    try await system.store.query("UPDATE sensor SET last_seen = last_seen - INTERVAL '1 hour'")
+                    try await system.store.run("UPDATE sensor SET last_seen = last_seen - INTERVAL '1 hour'")
                     try await hear(.lost, after: 60)
                     let offline = "the sensor is offline; as of now it would show it online"
                     #expect(try await replay(system).replay(rows) == [.kept(offline)])
-                    try await system.store.query("UPDATE sensor SET presence = 'online'")
+                    try await system.store.run("UPDATE sensor SET presence = 'online'")
                     let newer = "a newer announcement of the sensor is in quarantine; as of now it would come after it"
                     #expect(
                         try await replay(system).replay(both) == [.kept(newer), .published(key: "sensor_a.registry")])

@@ -22,16 +22,17 @@ extension Integration {
         private func chart(
             _ store: StoreConnection, _ from: Timestamp, _ to: Timestamp, _ points: Int
         ) async throws -> [Point] {
-            let rows = try await store.query(
+            let rows = try await store.fetch(
                 """
                 SELECT (extract(epoch FROM "time") * 1000000)::bigint AS at_us, min, mean, max, rms, n
-                  FROM chart('a', 'x', $1, $2, $3)
-                """, [.time(from), .time(to), .integer(Int64(points))])
-            return try rows.rows.map { row in
+                  FROM chart('a', 'x', \(from), \(to), \(points))
+                """)
+            return try rows.map { row in
                 Point(
-                    time: Timestamp(unixNanoseconds: try #require(row.integer("at_us")) * 1000),
-                    count: try #require(row.integer("n")), min: row.double("min"), mean: row.double("mean"),
-                    max: row.double("max"), rms: row.double("rms"))
+                    time: Timestamp(unixNanoseconds: try row.integer("at_us") * 1000),
+                    count: try row.integer("n"), min: try row.optionalDouble("min"),
+                    mean: try row.optionalDouble("mean"),
+                    max: try row.optionalDouble("max"), rms: try row.optionalDouble("rms"))
             }
         }
 
@@ -68,7 +69,7 @@ extension Integration {
                     var batch = partition.batch(rows: rows)
                     batch.latest = [LatestValue(rows[0])]
                     try await partition.commit(batch)
-                    try await system.store.query(
+                    try await system.store.run(
                         "UPDATE rollup_state SET looked_at = clock_timestamp(), held_until = '-infinity'")
                     while try await system.store.rollUp() {}
                     while try await system.store.rollUp() {}
@@ -89,15 +90,10 @@ extension Integration {
                 ] as [(Double, Double, Int)] {
                     let words = Comment(rawValue: "from \(from) to \(to) in \(points)")
                     let chart = try await chart(store, at(from), at(to), points)
-                    // Millions of rows: #require and a look-up by name for each would take most of the test's time.
-                    let samples = try await store.query(
-                        "SELECT unix_ns, value FROM samples('a', 'x', $1, $2)", [.time(at(from)), .time(at(to))]
-                    ).values.map { row in
-                        guard let at = row[0].flatMap({ Int64($0) }), let value = row[1].flatMap({ Double($0) }) else {
-                            throw TestServers.Trouble("not a sample: \(row)")
-                        }
-                        return (at: at, value: value)
-                    }
+                    let rows = try await store.fetch(
+                        "SELECT unix_ns, value FROM samples('a', 'x', \(at(from)), \(at(to)))")
+                    let (time, value) = (try rows.column("unix_ns"), try rows.column("value"))
+                    let samples = try rows.map { (at: try $0.integer(time), value: try $0.double(value)) }
                     #expect(chart.count <= min(points, 10_000), words)
                     #expect(chart.map(\.count).reduce(0, +) == Int64(samples.count), words)
                     #expect(chart.first?.time.unixNanoseconds == samples.first?.at, words)
@@ -124,12 +120,12 @@ extension Integration {
             try await filled { _, store, start in
                 #expect(try await chart(store, start.advanced(bySeconds: -7200), start, 100).isEmpty)
                 #expect(try await chart(store, start.advanced(bySeconds: 100), start, 100).isEmpty)
-                let other = try await store.query(
+                let other = try await store.fetch(
                     "SELECT * FROM chart('nobody', 'x', now() - INTERVAL '1 day', now())")
-                #expect(other.rows.isEmpty)
-                let endless = try await store.query(
+                #expect(other.isEmpty)
+                let endless = try await store.fetchOne(
                     "SELECT sum(n)::bigint AS n FROM chart('a', 'x', '-infinity', 'infinity')")
-                #expect(endless.first?.integer("n") == Int64(1_350_600))
+                #expect(try endless.integer("n") == 1_350_600)
             }
         }
 
@@ -154,12 +150,11 @@ extension Integration {
                             samples: .floats((0..<5900).map { Float($0) })))
                     try await partition.commit(rows: rows)
                     func count(_ channel: String, _ from: Double, _ to: Double, _ points: Int64) async throws -> Int64 {
-                        func at(_ seconds: Double) -> SQLValue {
-                            .time(start.advanced(byNanoseconds: Int64(seconds * 1e6) * 1000))
+                        func at(_ seconds: Double) -> Timestamp {
+                            start.advanced(byNanoseconds: Int64(seconds * 1e6) * 1000)
                         }
                         return try await system.number(
-                            "SELECT coalesce(sum(n), 0) FROM chart('a', $1, $2, $3, $4)",
-                            [.text(channel), at(from), at(to), .integer(points)])
+                            "SELECT coalesce(sum(n), 0) FROM chart('a', \(channel), \(at(from)), \(at(to)), \(points))")
                     }
                     for points in [Int64(1), 7, 30, 1000] {
                         #expect(try await count("0", -600, 2800, points) == 10, "\(points)")
@@ -171,7 +166,7 @@ extension Integration {
                     // It was 6.5 s, and an error.
                     #expect(begin.duration(to: .now) < .seconds(3))
                     #expect(try await count("1", 10.005, 20.005, 300) == 1000)
-                    let all = "SELECT count(*) FROM samples('a', '1', '-infinity', 'infinity')"
+                    let all: SQL = "SELECT count(*) FROM samples('a', '1', '-infinity', 'infinity')"
                     #expect(try await system.number(all) == 5900)
                 }
             }
@@ -182,10 +177,8 @@ extension Integration {
         private func spectrum(
             _ store: StoreConnection, _ count: Int, at: Timestamp
         ) async throws -> [(hertz: Double, amplitude: Double)] {
-            try await store.query(
-                "SELECT * FROM spectrum('a', '0', $1, $2)", [.time(at), .integer(Int64(count))]
-            ).rows.map { row in
-                (try #require(row.double("frequency_hz")), try #require(row.double("amplitude")))
+            try await store.fetch("SELECT * FROM spectrum('a', '0', \(at), \(count))").map { row in
+                (try row.double("frequency_hz"), try row.double("amplitude"))
             }
         }
 
@@ -280,16 +273,13 @@ extension Integration {
                             ))
                     }
                     try await partition.commit(batch)
-                    let place = try await system.store.query("SELECT latitude, located_at FROM fleet")
-                    #expect(place.first?.double("latitude") == 99)
+                    let place = try await system.store.fetchOne("SELECT latitude, located_at FROM fleet")
+                    #expect(try place.double("latitude") == 99)
                     func track(_ from: Int64, _ to: Int64, _ points: Int64) async throws -> [Double] {
-                        try await system.store.query(
-                            "SELECT latitude FROM track('a', $1, $2, $3)",
-                            [
-                                .time(start.advanced(bySeconds: from)), .time(start.advanced(bySeconds: to)),
-                                .integer(points),
-                            ]
-                        ).rows.compactMap { $0.double("latitude") }
+                        let (from, to) = (start.advanced(bySeconds: from), start.advanced(bySeconds: to))
+                        return try await system.store.fetch(
+                            "SELECT latitude FROM track('a', \(from), \(to), \(points))"
+                        ).map { try $0.double("latitude") }
                     }
                     #expect(try await track(0, 6000, 1000) == (0..<100).map { Double($0) })
                     #expect(try await track(90, 200, 1000) == [1, 2, 3])
@@ -298,7 +288,7 @@ extension Integration {
                     #expect(few.first == 0 && few.last == 99 && few.count == 10)
                     #expect(try await track(-100, 0, 10) == [])
                     // At rest for longer than places are kept.
-                    try await system.store.query("DELETE FROM location")
+                    try await system.store.run("DELETE FROM location")
                     #expect(try await track(9000, 9001, 1000) == [99])
                     #expect(try await system.store.lastPlaces(of: [sensor])[sensor]?.latitude == 99)
                 }

@@ -14,15 +14,10 @@ extension Integration {
         }
 
         private func samples(_ store: StoreConnection, _ range: Range<Timestamp>) async throws -> [Sample] {
-            try await store.query(
-                "SELECT unix_ns, value FROM samples('a', 'x', $1, $2)",
-                [.time(range.lowerBound), .time(range.upperBound)]
-            ).values.map { row in
-                guard let at = row[0].flatMap({ Int64($0) }), let value = row[1].flatMap({ Double($0) }) else {
-                    throw TestServers.Trouble("not a sample: \(row)")
-                }
-                return Sample(at: at, value: value)
-            }
+            let rows = try await store.fetch(
+                "SELECT unix_ns, value FROM samples('a', 'x', \(range.lowerBound), \(range.upperBound))")
+            let (time, value) = (try rows.column("unix_ns"), try rows.column("value"))
+            return try rows.map { Sample(at: try $0.integer(time), value: try $0.double(value)) }
         }
 
         /// Ten minutes of 100 Hz from a whole minute on, an hour ago, without the fourth minute; then a value a minute.

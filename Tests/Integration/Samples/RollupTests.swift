@@ -27,41 +27,38 @@ extension Integration {
         private func differences(_ system: TestSystem, _ rollup: String, _ unit: String, _ doneTo: String) async throws
             -> [String]
         {
-            let rows = try await system.store.query(
+            let rows = try await system.store.fetch(
                 """
                 WITH truth AS (
-                    SELECT date_trunc('\(unit)', "time", site_zone()) AS at, sensor_id, channel, sum(n)::bigint AS n,
+                    SELECT date_trunc(\(unit), "time", site_zone()) AS at, sensor_id, channel, sum(n)::bigint AS n,
                            sum(f)::bigint AS finite, min(min) AS min, max(max) AS max,
                            sum(mean * f) FILTER (WHERE f > 0) / sum(f) FILTER (WHERE f > 0) AS mean,
                            sqrt(sum(least(rms, 1e145) ^ 2 * f) FILTER (WHERE f > 0) / sum(f) FILTER (WHERE f > 0)) AS rms
                       FROM (SELECT *, coalesce(finite, n) AS f FROM measurement) m
-                     WHERE date_trunc('\(unit)', "time", site_zone()) < (SELECT \(doneTo) FROM rollup_state)
+                     WHERE date_trunc(\(unit), "time", site_zone()) < (SELECT \(identifier: doneTo) FROM rollup_state)
                      GROUP BY 1, 2, 3
                 )
-                SELECT t::text || ' but ' || r::text AS words FROM truth t FULL JOIN \(rollup) r
+                SELECT t::text || ' but ' || r::text AS words FROM truth t FULL JOIN \(identifier: rollup) r
                     ON r."time" = t.at AND r.sensor_id = t.sensor_id AND r.channel = t.channel
                  WHERE r.n IS DISTINCT FROM t.n OR r.finite IS DISTINCT FROM t.finite OR r.min IS DISTINCT FROM t.min
                     OR r.max IS DISTINCT FROM t.max OR (r.mean IS NULL) <> (t.mean IS NULL)
                     OR (r.rms IS NULL) <> (t.rms IS NULL) OR abs(r.mean - t.mean) > 1e-9 * (abs(t.mean) + t.max - t.min)
                     OR (t.rms < 1e140 AND abs(r.rms - t.rms) > 1e-9 * t.rms)
                 """)
-            return rows.rows.map { $0["words"] ?? "a row is missing" }
+            return try rows.map { try $0.text("words") }
         }
 
         private func rollUp(_ store: StoreConnection) async throws {
             // Not held back for what was away: nothing was.
-            try await store.query(
-                """
-                UPDATE rollup_state SET looked_at = clock_timestamp(), held_until = '-infinity';
-                """)
-            try await store.query("UPDATE ingest_partition SET lease_until = clock_timestamp() + INTERVAL '1 minute'")
+            try await store.run("UPDATE rollup_state SET looked_at = clock_timestamp(), held_until = '-infinity'")
+            try await store.run("UPDATE ingest_partition SET lease_until = clock_timestamp() + INTERVAL '1 minute'")
             do { while try await store.rollUp() {} } catch let error as StoreError where error.isLockTimeout {}
         }
 
         @Test func areExactAfterAStormOfLateAndRepeatedFrames() async throws {
             try await TestSystem.with { system in
                 try await system.leased { first in
-                    try await system.store.query(
+                    try await system.store.run(
                         #"UPDATE setting SET value = '"Asia/Kolkata"' WHERE name = 'site.timezone'"#)
                     let second = try await system.taken(
                         "measurements.1", by: "r2", over: try system.anotherStore("second"))
@@ -167,10 +164,12 @@ extension Integration {
                     // What came late is dropped again, and the chart goes by the minutes.
                     _ = try await system.dropOld()
                     #expect(try await system.number("SELECT count(*) FROM measurement") == 0)
-                    let chart = try await system.store.query(
-                        "SELECT n FROM chart('a', '0', $1, $2)",
-                        [.time(minute.advanced(bySeconds: -3600)), .time(minute.advanced(bySeconds: 3600))])
-                    #expect(chart.rows.compactMap { $0.integer("n") } == [48])
+                    let chart = try await system.store.fetch(
+                        """
+                        SELECT n FROM chart('a', '0', \(minute.advanced(bySeconds: -3600)),
+                                            \(minute.advanced(bySeconds: 3600)))
+                        """)
+                    #expect(try chart.map { try $0.integer("n") } == [48])
                 }
             }
         }
@@ -210,15 +209,13 @@ extension Integration {
                     try await rollUp(system.store)
                     #expect(try await system.store.rollupLag().lateRows == 0)
                     for rollup in ["measurement_1m", "measurement_1h", "measurement_1d", "measurement_1w"] {
-                        #expect(try await system.number("SELECT sum(n) FROM \(rollup)") == 32, "\(rollup)")
+                        #expect(try await system.number("SELECT sum(n) FROM \(identifier: rollup)") == 32, "\(rollup)")
                     }
                     for points in [1, 7, 1000] {
+                        let end = minute.advanced(bySeconds: 1200)
                         #expect(
-                            try await system.number(
-                                "SELECT sum(n) FROM chart('a', '0', $1, $2, $3)",
-                                [
-                                    .time(minute), .time(minute.advanced(bySeconds: 1200)), .integer(Int64(points)),
-                                ]) == 32)
+                            try await system.number("SELECT sum(n) FROM chart('a', '0', \(minute), \(end), \(points))")
+                                == 32)
                     }
                 }
             }
@@ -229,8 +226,8 @@ extension Integration {
         func countEachLateRowOnceWhereClocksChange(_ zone: String) async throws {
             try await TestSystem.with { system in
                 try await system.leased { partition in
-                    try await system.store.query(
-                        "UPDATE setting SET value = to_jsonb($1::text) WHERE name = 'site.timezone'", [.text(zone)])
+                    try await system.store.run(
+                        "UPDATE setting SET value = to_jsonb(\(zone)::text) WHERE name = 'site.timezone'")
                     let ids = try await system.store.sensorIDs(for: [serial("a")])
                     let sensor = try #require(ids[serial("a")])
                     // 2025-10-24T00:00:30Z, and April before.
@@ -246,7 +243,7 @@ extension Integration {
                         try await partition.commit(batch)
                         // Late ones at every step of the border.
                         for row in rows {
-                            try await system.store.query(
+                            try await system.store.run(
                                 "UPDATE rollup_state SET looked_at = clock_timestamp(), held_until = '-infinity'")
                             _ = try await system.store.rollUp()
                             if row.time.unixNanoseconds / 900_000_000_000 % 3 == 0 {
@@ -258,7 +255,8 @@ extension Integration {
                     }
                     let stored = try await system.number("SELECT sum(n) FROM measurement")
                     for rollup in ["measurement_1m", "measurement_1h", "measurement_1d"] {
-                        #expect(try await system.number("SELECT sum(n) FROM \(rollup)") == stored, "\(rollup)")
+                        #expect(
+                            try await system.number("SELECT sum(n) FROM \(identifier: rollup)") == stored, "\(rollup)")
                     }
                 }
             }
@@ -282,7 +280,7 @@ extension Integration {
                     while try await system.store.rollUp() { steps += 1 }
                     #expect((100...1000).contains(steps))
                     for rollup in ["measurement_1m", "measurement_1h", "measurement_1d"] {
-                        #expect(try await system.number("SELECT sum(n) FROM \(rollup)") == 6, "\(rollup)")
+                        #expect(try await system.number("SELECT sum(n) FROM \(identifier: rollup)") == 6, "\(rollup)")
                     }
                 }
             }
@@ -295,15 +293,14 @@ extension Integration {
                     try await partition.commit(rows: [.test(time: .now.advanced(bySeconds: -3600), samples: .value(1))])
                     let lease = partition.lease
                     let committed = try #require(lease.committed)
-                    try await system.store.query(
-                        "SELECT ingest_commit($1, $2, $3::int, $4, $5, $6)",
-                        [
-                            .text(lease.stream), .integer(lease.epoch), .integer(lease.incarnation),
-                            .integer(committed), .integer(committed + 1), .integer(1),
-                        ])
+                    try await system.store.run(
+                        """
+                        SELECT ingest_commit(\(lease.stream), \(lease.epoch), \(lease.incarnation)::int, \(committed),
+                                             \(committed + 1), 1)
+                        """)
                     partition.lease.committed = committed + 1
                     // A stream where nothing comes any more: that its owner is of this release is enough.
-                    try await system.store.query(
+                    try await system.store.run(
                         """
                         UPDATE ingest_partition SET committed_at = now() - INTERVAL '30 days', reached = NULL
                          WHERE stream = 'measurements.1'
@@ -312,9 +309,9 @@ extension Integration {
                     #expect(try await system.store.rollupLag().seconds == nil)
                     try await partition.commit(rows: [.test(time: .now.advanced(bySeconds: -3500), samples: .value(1))])
                     try await rollUp(system.store)
-                    let isClosed = "SELECT count(*) FROM rollup_state WHERE isfinite(closed_to)"
+                    let isClosed: SQL = "SELECT count(*) FROM rollup_state WHERE isfinite(closed_to)"
                     #expect(try await system.number(isClosed) == 0)
-                    try await system.store.query(
+                    try await system.store.run(
                         "UPDATE ingest_partition SET lease_until = NULL WHERE stream = 'measurements.1'")
                     _ = try await system.taken("measurements.1", by: "r2")
                     try await rollUp(system.store)

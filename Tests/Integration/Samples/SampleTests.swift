@@ -22,11 +22,8 @@ extension Integration {
         }
 
         private func stored(_ system: TestSystem, from: Timestamp, to: Timestamp) async throws -> [Sample] {
-            try await system.store.query(
-                "SELECT unix_ns, value FROM samples('a', '0', $1, $2)", [.time(from), .time(to)]
-            ).rows.map { row in
-                Sample(
-                    nanoseconds: try #require(row.integer("unix_ns")), value: try #require(row.double("value")))
+            try await system.store.fetch("SELECT unix_ns, value FROM samples('a', '0', \(from), \(to))").map { row in
+                Sample(nanoseconds: try row.integer("unix_ns"), value: try row.double("value"))
             }
         }
 
@@ -124,20 +121,20 @@ extension Integration {
                         }
                     }
                     #expect(found == expected)
-                    let stored = try await system.store.query("SELECT * FROM measurement ORDER BY time").rows
+                    let stored = try await system.store.fetch("SELECT * FROM measurement ORDER BY time")
                     for (row, stored) in zip(rows, stored) {
-                        #expect(stored.double("min") == row.statistics.min)
-                        #expect(stored.double("max") == row.statistics.max)
-                        #expect(stored.double("rms") == row.statistics.rms)
+                        #expect(try stored.optionalDouble("min") == row.statistics.min)
+                        #expect(try stored.optionalDouble("max") == row.statistics.max)
+                        #expect(try stored.optionalDouble("rms") == row.statistics.rms)
                         if case .value = row.samples {
                         } else {
-                            #expect(stored.double("mean") == row.statistics.mean)
+                            #expect(try stored.optionalDouble("mean") == row.statistics.mean)
                         }
-                        #expect(stored.integer("boot_id") == row.position?.boot)
-                        #expect(stored.integer("sequence") == row.position?.sequence)
-                        #expect(stored.integer("device_time_ns") == row.deviceTime?.unixNanoseconds)
-                        #expect(stored.integer("clock") == Int64(row.clock.rawValue))
-                        #expect(stored.integer("n") == Int64(row.samples.count))
+                        #expect(try stored.optionalInteger("boot_id") == row.position?.boot)
+                        #expect(try stored.optionalInteger("sequence") == row.position?.sequence)
+                        #expect(try stored.optionalInteger("device_time_ns") == row.deviceTime?.unixNanoseconds)
+                        #expect(try stored.integer("clock") == Int64(row.clock.rawValue))
+                        #expect(try stored.integer("n") == Int64(row.samples.count))
                     }
                     #expect(stored.count == rows.count)
                 }
@@ -180,13 +177,15 @@ extension Integration {
                                         [Int16](repeating: Int16(batch), count: count), scale: 1, offset: 0))
                             })
                     }
-                    let rows = try await system.store.query(
+                    let rows = try await system.store.fetch(
                         "SELECT n, counts[n] AS last, cardinality(counts) AS size FROM measurement ORDER BY time, channel"
                     )
                     #expect(
-                        rows.rows.map { $0.integer("n") } == [65_536, 65_536, 65_536, 3, 3, 3, 20_000, 20_000, 20_000])
-                    #expect(rows.rows.allSatisfy { $0.integer("n") == $0.integer("size") })
-                    #expect(rows.rows.map { $0.integer("last") } == [0, 0, 0, 1, 1, 1, 2, 2, 2])
+                        try rows.map { try $0.integer("n") } == [
+                            65_536, 65_536, 65_536, 3, 3, 3, 20_000, 20_000, 20_000,
+                        ])
+                    #expect(try rows.allSatisfy { try $0.integer("n") == $0.integer("size") })
+                    #expect(try rows.map { try $0.integer("last") } == [0, 0, 0, 1, 1, 1, 2, 2, 2])
                 }
             }
         }

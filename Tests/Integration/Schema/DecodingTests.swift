@@ -70,13 +70,14 @@ extension Integration {
         @Test func aResultWithoutAColumn() async throws {
             try await TestSystem.with { system in
                 let row = try await system.store.fetchOne("SELECT 1 AS one,\n 2 AS two")
-                await undecodable("three", found: "columns one, two", "SELECT 1 AS one,") {
+                #expect(
+                    throws: StoreError.missingColumn("three", found: ["one", "two"], statement: "SELECT 1 AS one,")
+                ) {
                     _ = try row.integer("three")
                 }
                 let none = try await system.store.fetch("SELECT 1 AS one WHERE false")
-                await undecodable("two", found: "columns one", "SELECT 1 AS one WHERE false") {
-                    _ = try none.column("two")
-                }
+                let missing = StoreError.missingColumn("two", found: ["one"], statement: "SELECT 1 AS one WHERE false")
+                #expect(throws: missing) { _ = try none.column("two") }
                 let error = await #expect(throws: StoreError.self) {
                     try await system.store.fetchOne("SELECT 1 WHERE false")
                 }

@@ -22,18 +22,18 @@ extension Integration {
             var keys: Set<String>
         }
 
-        private static let tables = """
+        private static let tables: SQL = """
             SELECT oid, relname, relkind FROM pg_class c WHERE relnamespace = 'public'::regnamespace
                AND relkind IN ('r', 'p', 'v', 'm')
                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
             """
 
-        private func names(_ system: TestSystem, _ sql: String) async throws -> [String] {
-            try await system.store.query(sql).rows.compactMap { $0["n"] }
+        private func names(_ system: TestSystem, _ sql: SQL) async throws -> [String] {
+            try await system.store.fetch(sql).map { try $0.text("n") }
         }
 
         private func columns(_ system: TestSystem) async throws -> [String: Column] {
-            let rows = try await system.store.query(
+            let rows = try await system.store.fetch(
                 """
                 SELECT c.relname || '.' || a.attname AS n, format_type(a.atttypid, NULL) AS type, NOT attnotnull AS is_nullable,
                        EXISTS (SELECT FROM pg_constraint k WHERE conrelid = c.oid AND contype = 'p' AND attnum = ANY (conkey)) AS pk,
@@ -46,28 +46,27 @@ extension Integration {
                 "integer": "int", "double precision": "float8", "timestamp with time zone": "timestamptz",
             ]
             return Dictionary(
-                uniqueKeysWithValues: rows.rows.map { row in
-                    let type = row["type"] ?? ""
-                    let keys = ["PK", "FK", "UK"].filter { row.flag($0.lowercased()) == true }
+                uniqueKeysWithValues: try rows.map { row in
+                    let type = try row.text("type")
+                    let keys = try ["PK", "FK", "UK"].filter { try row.flag("\($0.lowercased())") }
                     return (
-                        row["n"] ?? "",
-                        Column(
-                            type: short[type] ?? type, isNullable: row.flag("is_nullable") == true, keys: Set(keys))
+                        try row.text("n"),
+                        Column(type: short[type] ?? type, isNullable: try row.flag("is_nullable"), keys: Set(keys))
                     )
                 })
         }
 
         /// "table.a, b" of what is unique in each table, as sets of columns.
         private func unique(_ system: TestSystem) async throws -> [String: [Set<String>]] {
-            let rows = try await system.store.query(
+            let rows = try await system.store.fetch(
                 """
                 SELECT conrelid::regclass::text AS t, string_agg(attname, ',') AS columns
                   FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = conrelid AND attnum = ANY (conkey)
                  WHERE contype IN ('p', 'u') AND connamespace = 'public'::regnamespace GROUP BY k.oid, conrelid
                 """)
-            return rows.rows.reduce(into: [:]) { all, row in
-                let columns = Set((row["columns"] ?? "").split(separator: ",").map(String.init))
-                all[row["t"] ?? "", default: []].append(columns)
+            return try rows.reduce(into: [:]) { all, row in
+                let columns = Set(try row.text("columns").split(separator: ",").map(String.init))
+                all[try row.text("t"), default: []].append(columns)
             }
         }
 

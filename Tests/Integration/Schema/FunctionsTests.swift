@@ -47,7 +47,7 @@ extension Integration {
 
         /// The functions and views, by name: definition and comments.
         private static func definitions(_ store: StoreConnection) async throws -> [String: String] {
-            let rows = try await store.query(
+            let rows = try await store.fetch(
                 """
                 SELECT p.oid::regprocedure::text AS name,
                        pg_get_functiondef(p.oid) || coalesce(obj_description(p.oid, 'pg_proc'), '') AS definition
@@ -60,7 +60,7 @@ extension Integration {
                   FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
                    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
                 """)
-            return Dictionary(uniqueKeysWithValues: rows.rows.map { ($0.text("name"), $0.text("definition")) })
+            return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.text("name"), try $0.text("definition")) })
         }
 
         /// The names of what differs.
@@ -103,7 +103,7 @@ extension Integration {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
                 let made = try await Self.definitions(system.store)
-                try await system.store.query(
+                try await system.store.run(
                     """
                     DO $$
                     DECLARE
@@ -119,7 +119,7 @@ extension Integration {
                     END $$
                     """)
                 #expect(try await Self.definitions(system.store).isEmpty)
-                try await system.store.query("DELETE FROM schema_function")
+                try await system.store.run("DELETE FROM schema_function")
                 #expect(try await Migrations.apply(to: system.store).functions == Functions.current.files.map(\.name))
                 #expect(Self.differences(made, try await Self.definitions(system.store)).isEmpty)
             }
@@ -129,7 +129,7 @@ extension Integration {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
                 #expect(try await Self.drift(system) == 1)
-                let writes = """
+                let writes: SQL = """
                     SELECT p.oid::regprocedure::text AS name, p.xmin::text AS definition FROM pg_proc p
                      WHERE pronamespace = 'public'::regnamespace
                        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
@@ -138,8 +138,8 @@ extension Integration {
                     """
                 func written() async throws -> [String: String] {
                     Dictionary(
-                        uniqueKeysWithValues: try await system.store.query(writes).rows.map {
-                            ($0.text("name"), $0.text("definition"))
+                        uniqueKeysWithValues: try await system.store.fetch(writes).map {
+                            (try $0.text("name"), try $0.text("definition"))
                         })
                 }
                 let before = try await written()
@@ -172,8 +172,8 @@ extension Integration {
                 try await Migrations.apply(to: system.store)
                 try await Migrations.apply(to: system.store, functions: next)
                 let made = try await Self.definitions(system.store)
-                let rows = "SELECT string_agg(f::text, ';' ORDER BY name) AS rows FROM schema_function f"
-                let recorded = try await system.store.query(rows).first?.text("rows")
+                let rows: SQL = "SELECT string_agg(f::text, ';' ORDER BY name) AS rows FROM schema_function f"
+                let recorded = try await system.store.fetchOne(rows).text("rows")
                 #expect(try await system.number("SELECT count(*) FROM schema_function WHERE name = 'chart'") == 0)
 
                 #expect(try await Migrations.apply(to: system.store).isEmpty)
@@ -183,7 +183,7 @@ extension Integration {
                 #expect(try await Migrations.state(of: system.store) == state)
                 #expect(try await Self.drift(system) == 0)
                 #expect(Self.differences(made, try await Self.definitions(system.store)).isEmpty)
-                #expect(try await system.store.query(rows).first?.text("rows") == recorded)
+                #expect(try await system.store.fetchOne(rows).text("rows") == recorded)
             }
         }
 

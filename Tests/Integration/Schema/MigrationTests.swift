@@ -27,15 +27,15 @@ extension Integration {
             let owner = StoreConnection(endpoint, applicationName: name)
             let failure: (any Error)?
             do {
-                try await admin.query("CREATE ROLE \(name) LOGIN PASSWORD '\(name)'")
-                try await admin.query("CREATE DATABASE \(name) OWNER \(name) TEMPLATE template0")
+                try await admin.run("CREATE ROLE \(identifier: name) LOGIN PASSWORD \(literal: name)")
+                try await admin.run("CREATE DATABASE \(identifier: name) OWNER \(identifier: name) TEMPLATE template0")
                 try await body(owner, superuser)
                 failure = nil
             } catch { failure = error }
             await owner.close()
             await superuser.close()
-            try await admin.query("DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
-            try await admin.query("DROP ROLE IF EXISTS \(name)")
+            try await admin.run("DROP DATABASE IF EXISTS \(identifier: name) WITH (FORCE)")
+            try await admin.run("DROP ROLE IF EXISTS \(identifier: name)")
             await admin.close()
             if let failure { throw failure }
         }
@@ -43,25 +43,23 @@ extension Integration {
         @Test func needNoMoreThanToOwnTheDatabase() async throws {
             try await TestSystem.with { system in
                 try await withPlainOwner(system) { owner, superuser in
-                    try await superuser.query("CREATE EXTENSION timescaledb")
-                    let rights = try #require(
-                        try await owner.query(
-                            """
-                            SELECT rolsuper OR rolcreatedb OR rolcreaterole AS any,
-                                   (SELECT extowner = r.oid FROM pg_extension WHERE extname = 'timescaledb') AS made_it
-                              FROM pg_roles r WHERE rolname = current_user
-                            """
-                        ).first)
-                    #expect(rights.flag("any") == false && rights.flag("made_it") == false)
+                    try await superuser.run("CREATE EXTENSION timescaledb")
+                    let rights = try await owner.fetchOne(
+                        """
+                        SELECT rolsuper OR rolcreatedb OR rolcreaterole AS any,
+                               (SELECT extowner = r.oid FROM pg_extension WHERE extname = 'timescaledb') AS made_it
+                          FROM pg_roles r WHERE rolname = current_user
+                        """)
+                    #expect(try !rights.flag("any") && !rights.flag("made_it"))
                     #expect(try await Migrations.apply(to: owner).steps == Migrations.all.map(\.version))
                     #expect(try await Migrations.apply(to: owner).isEmpty)
-                    let others = try await owner.query(
+                    let others = try await owner.fetch(
                         """
                         SELECT c.relname AS n FROM pg_class c WHERE relnamespace = 'public'::regnamespace
                            AND relowner <> current_user::regrole
                            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
                         """)
-                    #expect(others.rows.compactMap { $0["n"] } == [])
+                    #expect(try others.map { try $0.text("n") } == [])
                 }
             }
         }
@@ -71,7 +69,7 @@ extension Integration {
             try await TestSystem.with { system in
                 try await withPlainOwner(system) { owner, superuser in
                     let name = "\(system.name)_owner"
-                    try await superuser.query("ALTER DATABASE \(name) OWNER TO CURRENT_USER")
+                    try await superuser.run("ALTER DATABASE \(identifier: name) OWNER TO CURRENT_USER")
                     let error = try await #require(throws: StoreError.self) { try await Migrations.apply(to: owner) }
                     #expect(error.advice == .giveUp)
                     let words = "\(error)"
@@ -79,7 +77,7 @@ extension Integration {
                     #expect(!words.contains("\n") && words.count < 300, "\(words)")
                     #expect(try await !Migrations.areApplied(in: owner))
 
-                    try await superuser.query("ALTER DATABASE \(name) OWNER TO \(name)")
+                    try await superuser.run("ALTER DATABASE \(identifier: name) OWNER TO \(identifier: name)")
                     #expect(try await Migrations.apply(to: owner).steps.count == Migrations.all.count)
                 }
             }
@@ -129,14 +127,14 @@ extension Integration {
         /// What texts may be, by "table.column", as the newest schema's constraints say: what a release may have written.
         private static func legalWords(_ system: TestSystem) async throws -> [String: [String]] {
             let name = "\(system.name)_newest"
-            try await system.store.query("CREATE DATABASE \(name)")
+            try await system.store.run("CREATE DATABASE \(identifier: name)")
             var endpoint = try system.settings.database
             endpoint.path = name
             let store = StoreConnection(endpoint, applicationName: name)
             try await Migrations.apply(to: store)
             let tables = try await SchemaFiller.tables(of: store)
             await store.close()
-            try await system.store.query("DROP DATABASE \(name)")
+            try await system.store.run("DROP DATABASE \(identifier: name)")
             return Dictionary(
                 uniqueKeysWithValues: tables.flatMap { table in
                     table.columns.map { ("\(table.name).\($0.name)", $0.words) }
@@ -149,9 +147,10 @@ extension Integration {
         {
             var all: [String: [String]] = [:]
             for table in tables {
-                let columns = table.columns.map { "\"\($0.name)\"" }.joined(separator: ", ")
-                all[table.name] = try await store.query("SELECT ROW(\(columns))::text AS row FROM \"\(table.name)\"")
-                    .rows.compactMap { $0["row"] }.sorted()
+                let columns = table.columns.map { "\(identifier: $0.name)" as SQL }.joined(separator: ", ")
+                all[table.name] = try await store.fetch(
+                    "SELECT ROW(\(columns))::text AS row FROM \(identifier: table.name)"
+                ).map { try $0.text("row") }.sorted()
             }
             return all
         }
@@ -215,7 +214,7 @@ struct SchemaFiller {
 
     /// The tables of the schema, but for the records of its own steps and functions.
     static func tables(of store: StoreConnection) async throws -> [Table] {
-        let columns = try await store.query(
+        let columns = try await store.fetch(
             """
             SELECT c.relname AS t, a.attname AS c, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
                    a.attidentity <> '' OR a.attgenerated <> '' AS is_made, r.other, r.column,
@@ -234,28 +233,27 @@ struct SchemaFiller {
                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
              ORDER BY c.relname, a.attnum
             """)
-        let checks = try await store.query(
+        let checks = try await store.fetch(
             """
             SELECT k.conrelid::regclass::text AS t, k.conname, a.attname
               FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
              WHERE k.contype = 'c' AND k.connamespace = 'public'::regnamespace
             """)
         var tables: [Table] = []
-        for row in columns.rows {
-            guard let table = row["t"], let name = row["c"], let type = row["type"] else { continue }
+        for row in columns {
+            let table = try row.text("t")
             if tables.last?.name != table { tables.append(Table(name: table, columns: [], checks: [:])) }
             var column = Column(
-                name: name, type: type, isRequired: row.flag("attnotnull") == true,
-                isMade: row.flag("is_made") == true, reference: nil,
-                words: row["words"].map { $0.split(separator: "|").map(String.init) } ?? [])
-            if let other = row["other"], let its = row["column"] { column.reference = (other, its) }
+                name: try row.text("c"), type: try row.text("type"), isRequired: try row.flag("attnotnull"),
+                isMade: try row.flag("is_made"), reference: nil,
+                words: try row.optionalText("words")?.split(separator: "|").map(String.init) ?? [])
+            if let other = try row.optionalText("other") { column.reference = (other, try row.text("column")) }
             tables[tables.count - 1].columns.append(column)
         }
-        for row in checks.rows {
-            guard let name = row["conname"], let column = row["attname"],
-                let index = tables.firstIndex(where: { $0.name == row["t"] })
-            else { continue }
-            tables[index].checks[name, default: []].append(column)
+        for row in checks {
+            let table = try row.text("t")
+            guard let index = tables.firstIndex(where: { $0.name == table }) else { continue }
+            tables[index].checks[try row.text("conname"), default: []].append(try row.text("attname"))
         }
         return tables
     }
@@ -271,15 +269,15 @@ struct SchemaFiller {
     private func insert(_ row: Int, into table: Table, _ store: StoreConnection) async throws {
         var choice: [String: Int] = [:]
         let columns = table.columns.filter { !$0.isMade }
-        let names = columns.map { "\"\($0.name)\"" }.joined(separator: ", ")
+        let names = columns.map { "\(identifier: $0.name)" as SQL }.joined(separator: ", ")
         for _ in 0..<Self.triesMax {
             let values = try columns.map { column in
-                try value(of: column, in: table, row, choice[column.name] ?? 0)
+                SQL(verbatim: try value(of: column, in: table, row, choice[column.name] ?? 0))
             }
             do {
-                try await store.query(
+                try await store.run(
                     """
-                    INSERT INTO "\(table.name)" (\(names)) VALUES (\(values.joined(separator: ", ")))
+                    INSERT INTO \(identifier: table.name) (\(names)) VALUES (\(values.joined(separator: ", ")))
                     ON CONFLICT DO NOTHING
                     """)
                 return

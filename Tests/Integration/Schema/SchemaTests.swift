@@ -41,13 +41,13 @@ extension Integration {
                     #expect(error.advice == .giveUp)
                     return "\(error)"
                 }
-                try await system.store.query("UPDATE schema_migration SET checksum = 'x' || checksum WHERE version = 1")
+                try await system.store.run("UPDATE schema_migration SET checksum = 'x' || checksum WHERE version = 1")
                 #expect(try await refusal().contains("step 1"))
-                try await system.store.query(
+                try await system.store.run(
                     "UPDATE schema_migration SET checksum = substr(checksum, 2) WHERE version = 1")
                 #expect(try await Migrations.apply(to: system.store).isEmpty)
                 // Without a step in the middle the schema is not there, however new the newest one is.
-                try await system.store.query("DELETE FROM schema_migration WHERE version = 1")
+                try await system.store.run("DELETE FROM schema_migration WHERE version = 1")
                 #expect(try await !Migrations.areApplied(in: system.store))
             }
         }
@@ -60,7 +60,7 @@ extension Integration {
                 try await Migrations.apply(to: system.store)
                 #expect(try await Migrations.areApplied(in: system.store))
                 #expect(try await Migrations.state(of: system.store) == Migrations.State())
-                try await system.store.query("DROP TABLE schema_function")
+                try await system.store.run("DROP TABLE schema_function")
                 #expect(try await !Migrations.areApplied(in: system.store))
             }
         }
@@ -69,7 +69,7 @@ extension Integration {
         @Test func stepsOfALaterReleaseAreLeftAlone() async throws {
             try await TestSystem.with { system in
                 try await Migrations.apply(to: system.store)
-                try await system.store.query(
+                try await system.store.run(
                     "INSERT INTO schema_migration (version, name, checksum) VALUES (999, 'later', '')")
                 #expect(try await Migrations.areApplied(in: system.store))
                 #expect(try await Migrations.apply(to: system.store).isEmpty)
@@ -85,7 +85,7 @@ extension Integration {
                     try await system.number(
                         "SELECT count(*) FROM pg_class WHERE relname IN ('measurement', 'sensor', 'schema_migration')")
                         == 3)
-                for statement in [
+                for statement: SQL in [
                     "CREATE TABLE t1 (c1 int, c2 int)", "COMMENT ON COLUMN t1.c1 IS 'One.'",
                     "CREATE VIEW v1 AS SELECT 1 AS c1", "COMMENT ON VIEW v1 IS 'A view.'",
                     "CREATE MATERIALIZED VIEW m1 AS SELECT 1 AS c1", "COMMENT ON COLUMN m1.c1 IS ' '",
@@ -93,7 +93,7 @@ extension Integration {
                     "CREATE FUNCTION f1(text) RETURNS int LANGUAGE sql AS 'SELECT 1'",
                     "COMMENT ON FUNCTION f1(int) IS 'The one that has one.'", "CREATE TYPE y1 AS ENUM ('a')",
                     "CREATE SCHEMA s1", "CREATE TABLE s1.t2 (c1 int)",
-                ] { try await system.store.query(statement) }
+                ] { try await system.store.run(statement) }
                 #expect(
                     try await unexplained(system) == [
                         "f1(text)", "m1", "m1.c1", "s1", "s1.t2", "s1.t2.c1", "t1", "t1.c2", "v1.c1", "y1",
@@ -125,7 +125,7 @@ extension Integration {
 
         /// What has no comment, or an empty one, of all that is not an extension's or the server's own.
         private func unexplained(_ system: TestSystem) async throws -> [String] {
-            try await system.store.query(
+            try await system.store.fetch(
                 """
                 WITH space AS (
                     SELECT oid, nspname FROM pg_namespace n WHERE nspname !~ '^(pg_|_timescaledb|information_schema)'
@@ -153,7 +153,7 @@ extension Integration {
                 )
                 SELECT name FROM thing WHERE coalesce(says, '') ~ '^\\s*$' ORDER BY name COLLATE "C"
                 """
-            ).rows.compactMap { $0["name"] }
+            ).map { try $0.text("name") }
         }
 
         /// A unique index made a bulk insert several times slower, and compressed arrays halve it again.
@@ -171,10 +171,10 @@ extension Integration {
                                 serial: try serial("a"), received: time,
                                 content: LogLine(at: time, level: .info, text: "x", boot: 1))
                         ], clockRule: ClockRule())
-                    let tables = try await system.store.query(
+                    let tables = try await system.store.fetch(
                         "SELECT hypertable_name AS n FROM timescaledb_information.hypertables ORDER BY n")
                     #expect(
-                        tables.rows.compactMap { $0["n"] } == [
+                        try tables.map { try $0.text("n") } == [
                             "ingest_history", "location", "measurement", "measurement_1d", "measurement_1h",
                             "measurement_1m",
                             "sensor_log",
@@ -192,14 +192,14 @@ extension Integration {
                             'location'::regclass, 'measurement'::regclass, 'sensor_log'::regclass)
                         """)
                     #expect(keys == 0)
-                    let storage = try await system.store.query(
+                    let storage = try await system.store.fetch(
                         """
                         SELECT attname AS n, attstorage AS s FROM pg_attribute
                          WHERE attrelid IN (SELECT show_chunks('measurement')) AND attname IN ('samples', 'counts')
                          ORDER BY n
                         """)
-                    #expect(storage.rows.map { $0["n"] } == ["counts", "samples"])
-                    #expect(storage.rows.allSatisfy { $0["s"] == "e" })
+                    #expect(try storage.map { try $0.text("n") } == ["counts", "samples"])
+                    #expect(try storage.allSatisfy { try $0.text("s") == "e" })
                 }
             }
         }

@@ -58,6 +58,7 @@ import Testing
             (StoreError.unreachable(""), 69), (StoreError.lost(operation: "", ""), 69), (StoreError.refused(""), 77),
             (StoreError.failed(operation: "", sqlState: "42501", message: ""), 77),
             (StoreError.failed(operation: "", sqlState: "22003", message: ""), 1), (StoreError.unexpected(""), 1),
+            (StoreError.missingColumn("", found: [], statement: ""), 1),
             (StoreError.undecodable(column: "", expected: "", found: "", statement: ""), 1),
         ]
         for (error, code) in cases { #expect(Failure(explaining: error)?.status.rawValue == code, "\(error)") }

@@ -55,7 +55,7 @@ struct Failure: Error {
                 "database: \(database): the tables are missing or have another schema "
                     + "(\(message.prefix { $0 != ";" })); check DATABASE_URL, and that sensor-registry has started once"
             )
-        case .failed, .unexpected, .undecodable: Failure(ExitStatus.failed, "database: \(error)")
+        case .failed, .unexpected, .missingColumn, .undecodable: Failure(ExitStatus.failed, "database: \(error)")
         }
     }
 
