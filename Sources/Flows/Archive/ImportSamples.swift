@@ -185,7 +185,7 @@ public struct ImportSamples: Sendable {
                         var value = LatestValue(whole)
                         // A file on its way is no clock that is wrong, and no sign that the sensor is there now.
                         value.clockOffsetSeconds = nil
-                        value.received = value.time
+                        value.received = nil
                         latest.note(value)
                     }, into: { batch.measurements.append($0) })
                 stored += run.samples.count
