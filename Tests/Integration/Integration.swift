@@ -61,7 +61,7 @@ extension BrokerConnection {
     func send(_ bodies: [[UInt8]], to queue: String) async throws {
         let outcomes = try await publish(bodies.map { OutgoingMessage(exchange: "", key: queue, body: $0) })
         guard outcomes == Array(repeating: .confirmed, count: bodies.count) else {
-            throw TestServers.Trouble("not all confirmed: \(outcomes.filter { $0 != .confirmed })")
+            throw TestServers.Failure("not all confirmed: \(outcomes.filter { $0 != .confirmed })")
         }
     }
 
@@ -70,7 +70,7 @@ extension BrokerConnection {
         var all: [Delivery] = []
         while all.count < count {
             let batch = try await nextBatch(consumer, upTo: count - all.count, timeout: .seconds(10))
-            guard let last = batch.last else { throw TestServers.Trouble("\(all.count) messages of \(count)") }
+            guard let last = batch.last else { throw TestServers.Failure("\(all.count) messages of \(count)") }
             if acknowledging { try acknowledge(consumer, upTo: last) }
             all += batch
         }

@@ -93,7 +93,7 @@ public final class DatabaseProxy: Sendable {
     }
 
     /// Waits until a batch stands still.
-    /// - Throws: `TestServers.Trouble` if none comes in time.
+    /// - Throws: `TestServers.Failure` if none comes in time.
     public func halted(within deadline: Duration = .seconds(90)) async throws -> Halted {
         try await eventually("a batch stands still", within: deadline) { state.withLock { $0.halted != nil } }
         let name = state.withLock { $0.halted?.applicationName } ?? ""

@@ -20,7 +20,7 @@ public struct ListeningSocket: Sendable {
                     && getsockname(descriptor, generic, &size) == 0
             }
         }
-        guard isListening else { throw TestServers.Trouble("cannot listen on a free port: errno \(errno)") }
+        guard isListening else { throw TestServers.Failure("cannot listen on a free port: errno \(errno)") }
         self.descriptor = descriptor
         port = UInt16(bigEndian: address.sin_port)
     }

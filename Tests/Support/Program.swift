@@ -57,7 +57,7 @@ public final class Program: Sendable {
         outputFile = log.appendingPathExtension("out")
         for file in [errorsFile, outputFile] {
             guard FileManager.default.createFile(atPath: file.path, contents: nil) else {
-                throw TestServers.Trouble("can't write \(file.path)")
+                throw TestServers.Failure("can't write \(file.path)")
             }
         }
         let files = try [errorsFile, outputFile].map { try FileHandle(forWritingTo: $0) }
@@ -111,7 +111,7 @@ public final class Program: Sendable {
             try await eventually("the end of process \(pid)", within: deadline) { !isRunning }
         } catch {
             signal(SIGKILL)
-            throw TestServers.Trouble("\(error); stderr: \(errors.suffix(2000)); stdout: \(output.suffix(2000))")
+            throw TestServers.Failure("\(error); stderr: \(errors.suffix(2000)); stdout: \(output.suffix(2000))")
         }
         let status = process.withLock { process in
             process.terminationReason == .uncaughtSignal ? 128 + process.terminationStatus : process.terminationStatus
@@ -138,7 +138,7 @@ public final class Program: Sendable {
             address = "http://127.0.0.1:\(text[found.upperBound...].prefix { $0.isNumber })"
             return true
         }
-        guard let address else { throw TestServers.Trouble("no port") }
+        guard let address else { throw TestServers.Failure("no port") }
         return address
     }
 
@@ -153,7 +153,7 @@ public final class Program: Sendable {
                 return answer.status == 200
             }
         } catch {
-            throw TestServers.Trouble("not ready: \(last); log: \(errors.suffix(2000))")
+            throw TestServers.Failure("not ready: \(last); log: \(errors.suffix(2000))")
         }
     }
 
@@ -163,7 +163,7 @@ public final class Program: Sendable {
     /// A figure of /metrics by its labels, as they stand there: `{stream="measurements.0"}`, or empty.
     public func series(_ name: String) async throws -> [String: Double] {
         guard let page = await TestServers.get(try await http() + "/metrics") else {
-            throw TestServers.Trouble("no metrics")
+            throw TestServers.Failure("no metrics")
         }
         return Dictionary(
             page.body.split(separator: "\n").compactMap { line in

@@ -8,7 +8,7 @@ internal import Synchronization
 /// The real RabbitMQ and TimescaleDB that `make test` started for this run.
 public enum TestServers {
     /// Something that a test needs and did not get.
-    public struct Trouble: Error, CustomStringConvertible {
+    public struct Failure: Error, CustomStringConvertible {
         /// What.
         public let description: String
         /// That.
@@ -27,20 +27,20 @@ public enum TestServers {
 
     /// Runs `scripts/servers VERB INSTANCE …` and waits for its end.
     public static func control(_ verb: String, _ arguments: String...) async throws {
-        guard let instance else { throw Trouble("no servers: run make test") }
+        guard let instance else { throw Failure("no servers: run make test") }
         let done = try await Program.run(
             root.appending(path: "scripts/servers").path, [verb, instance] + arguments, deadline: .seconds(150))
-        guard done.status == 0 else { throw Trouble("scripts/servers \(verb): \(done.output)\(done.errors)") }
+        guard done.status == 0 else { throw Failure("scripts/servers \(verb): \(done.output)\(done.errors)") }
     }
 
     /// Runs a program of the machine; it must succeed.
     public static func run(_ path: String, _ arguments: String...) async throws {
         let done = try await Program.run(path, arguments)
-        guard done.status == 0 else { throw Trouble("\(path) \(arguments): \(done.output)\(done.errors)") }
+        guard done.status == 0 else { throw Failure("\(path) \(arguments): \(done.output)\(done.errors)") }
     }
 
     static func value(_ name: String) throws -> String {
-        guard let value = ProcessInfo.processInfo.environment[name] else { throw Trouble("\(name) is not set") }
+        guard let value = ProcessInfo.processInfo.environment[name] else { throw Failure("\(name) is not set") }
         return value
     }
 
@@ -54,7 +54,7 @@ public enum TestServers {
         let file = root.appending(path: ".build/servers/\(instance ?? "")/state.json")
         let state = try JSONDecoder().decode(State.self, from: Data(contentsOf: file))
         guard var url = URLComponents(string: try value("DATABASE_URL")), let password = state.passwords["postgres"]
-        else { throw Trouble("no superuser") }
+        else { throw Failure("no superuser") }
         url.user = "postgres"
         url.password = password
         url.path = "/\(database)"
@@ -65,12 +65,12 @@ public enum TestServers {
     /// - Returns: the answer's body.
     @discardableResult
     public static func management(_ method: String, _ path: String, body: String? = nil) async throws -> Data {
-        guard var url = URLComponents(string: try value("MANAGEMENT_URL")) else { throw Trouble("no MANAGEMENT_URL") }
+        guard var url = URLComponents(string: try value("MANAGEMENT_URL")) else { throw Failure("no MANAGEMENT_URL") }
         let login = Data("\(url.user ?? ""):\(url.password ?? "")".utf8).base64EncodedString()
         url.user = nil
         url.password = nil
         url.percentEncodedPath = path
-        guard let address = url.url else { throw Trouble("no URL: \(path)") }
+        guard let address = url.url else { throw Failure("no URL: \(path)") }
         var request = URLRequest(url: address)
         request.httpMethod = method
         request.setValue("Basic \(login)", forHTTPHeaderField: "Authorization")
@@ -78,7 +78,7 @@ public enum TestServers {
         request.httpBody = body.map { Data($0.utf8) }
         let (data, response) = try await URLSession.shared.data(for: request)
         guard let status = (response as? HTTPURLResponse)?.statusCode, (200..<300).contains(status) else {
-            throw Trouble("\(method) \(path): \(String(decoding: data, as: UTF8.self))")
+            throw Failure("\(method) \(path): \(String(decoding: data, as: UTF8.self))")
         }
         return data
     }
@@ -98,7 +98,7 @@ extension StoreConnection {
     public func number(_ sql: SQL) throws -> Int64 {
         let rows = try fetch(sql)
         guard let row = rows.first, let column = rows.columns.first else {
-            throw TestServers.Trouble("no number: \(sql)")
+            throw TestServers.Failure("no number: \(sql)")
         }
         return try row.integer("\(column)")
     }
@@ -127,7 +127,7 @@ public struct TestSystem: Sendable {
 
     /// A variable of the environment that the programs are given.
     public func value(_ variable: String) throws -> String {
-        guard let value = environment[variable] else { throw TestServers.Trouble("\(variable) is not set") }
+        guard let value = environment[variable] else { throw TestServers.Failure("\(variable) is not set") }
         return value
     }
 
@@ -150,7 +150,7 @@ public struct TestSystem: Sendable {
         guard let amqp = URLComponents(string: try TestServers.value("AMQP_URL")), let user = amqp.user,
             var mqtt = URLComponents(string: try TestServers.value("MQTT_URL")),
             var database = URLComponents(string: databaseServer)
-        else { throw TestServers.Trouble("the servers' URLs can't be read") }
+        else { throw TestServers.Failure("the servers' URLs can't be read") }
         try await TestServers.management(
             "PUT", "/api/permissions/\(name)/\(user)", body: #"{"configure": ".*", "write": ".*", "read": ".*"}"#)
         let definitions = try String(
@@ -212,7 +212,7 @@ public struct TestSystem: Sendable {
 }
 
 /// Waits until `condition` holds, asking again every 50 ms.
-/// - Throws: `Program.Ended` at once if the condition says so; `Trouble` naming `what` when `deadline` has passed; whatever the condition threw last counts as "not yet".
+/// - Throws: `Program.Ended` at once if the condition says so; `Failure` naming `what` when `deadline` has passed; whatever the condition threw last counts as "not yet".
 public func eventually(
     _ what: String, within deadline: Duration = .seconds(120), _ condition: () async throws -> Bool
 ) async throws {
@@ -226,5 +226,5 @@ public func eventually(
         } catch { last = ": \(error)" }
         try await Task.sleep(for: .milliseconds(50))
     }
-    throw TestServers.Trouble("not within \(deadline): \(what)\(last)")
+    throw TestServers.Failure("not within \(deadline): \(what)\(last)")
 }

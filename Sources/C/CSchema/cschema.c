@@ -30,6 +30,9 @@ static const unsigned char step_store[] = {
 static const unsigned char step_undeliverable[] = {
 #embed "../../Database/Store/Schema/Migrations/m0007_undeliverable.sql"
 };
+static const unsigned char step_names[] = {
+#embed "../../Database/Store/Schema/Migrations/m0008_names.sql"
+};
 
 static const struct cschema_file steps[] = {
     STEP(1, core),
@@ -39,6 +42,7 @@ static const struct cschema_file steps[] = {
     STEP(5, control),
     STEP(6, store),
     STEP(7, undeliverable),
+    STEP(8, names),
 };
 
 size_t cschema_step_count(void) { return COUNT_OF(steps); }
@@ -56,6 +60,9 @@ static const unsigned char functions_samples[] = {
 };
 static const unsigned char functions_rollup[] = {
 #embed "../../Database/Store/Schema/Functions/rollup.sql"
+};
+static const unsigned char functions_names[] = {
+#embed "../../Database/Store/Schema/Functions/names.sql"
 };
 static const unsigned char functions_ingest[] = {
 #embed "../../Database/Store/Schema/Functions/ingest.sql"
@@ -89,6 +96,7 @@ static const struct cschema_file functions[] = {
     FUNCTIONS(statistics),
     FUNCTIONS(samples),
     FUNCTIONS(rollup),
+    FUNCTIONS(names),
     FUNCTIONS(ingest),
     FUNCTIONS(twin),
     FUNCTIONS(chart),

@@ -95,11 +95,14 @@ public struct ImportSamples: Sendable {
     }
 
     /// Stores what `examine` found.
-    /// - Parameter progress: called after each batch.
+    /// - Parameters:
+    ///   - names: the version of sensors' names that the sensor's number is of.
+    ///   - progress: called after each batch.
     /// - Throws: `ImportError`, `StoreError` or `CancellationError`; the batches until then are stored, and another import
     ///   of the file goes on behind them.
     public func run(
-        _ store: StoreConnection, sensor: Int32, channel: Int16, boot: Int64, progress: (Summary) -> Void
+        _ store: StoreConnection, sensor: Int32, channel: Int16, boot: Int64, names: Int64,
+        progress: (Summary) -> Void
     ) async throws -> Summary {
         var reader = try open()
         var summary = Summary()
@@ -116,7 +119,7 @@ public struct ImportSamples: Sendable {
             }
             if isFull == true {
                 try Task.checkCancellation()
-                try await write(batch, key, channel, store, &chunks, &summary)
+                try await write(batch, key, channel, names, store, &chunks, &summary)
                 progress(summary)
                 batch = []
                 samples = 0
@@ -156,7 +159,7 @@ public struct ImportSamples: Sendable {
 
     private func write(
         _ runs: [(sequence: Int64, run: SampleRun)], _ key: LedgerCache.Key, _ channel: Int16,
-        _ store: StoreConnection, _ chunks: inout KnownChunks, _ summary: inout Summary
+        _ names: Int64, _ store: StoreConnection, _ chunks: inout KnownChunks, _ summary: inout Summary
     ) async throws {
         // What the file says is believed, however long ago it was.
         let cutter = RowCutter(clockRule: ClockRule(lateWindowSeconds: .max, aheadWindowSeconds: .max))
@@ -182,12 +185,13 @@ public struct ImportSamples: Sendable {
                         var value = LatestValue(whole)
                         // A file on its way is no clock that is wrong, and no sign that the sensor is there now.
                         value.clockOffsetSeconds = nil
-                        value.received = value.time
+                        value.received = nil
                         latest.note(value)
                     }, into: { batch.measurements.append($0) })
                 stored += run.samples.count
             }
             if stored > 0 {
+                batch.names = names
                 batch.ledger = cache.changes
                 batch.latest = latest.takeDue(now: .now)
                 let times = batch.measurements.map(\.time)
@@ -198,6 +202,9 @@ public struct ImportSamples: Sendable {
                     // Another process imports the same file.
                     try Task.checkCancellation()
                     continue
+                } catch IngestConflict.namesChanged {
+                    throw ImportError(
+                        description: "sensors were deleted or renamed meanwhile; repeat the import to store the rest")
                 }
             }
             summary.stored += stored

@@ -140,9 +140,12 @@ public struct ReplayQuarantine: Sendable {
 
     // MARK: reading
 
-    /// Whose a payload is and what it is about: what its key says, but for a sensor that was given.
+    /// Whose a payload is and what it is about: what its key says, but for a sensor that was given. The payloads of a sensor
+    /// that was renamed have followed it.
     private func target(of record: QuarantineRecord) throws -> (serial: SerialNumber, subject: Routing.Subject) {
-        if let (serial, subject) = try? Routing.parse(key: record.key) { return (self.serial ?? serial, subject) }
+        if let (serial, subject) = try? Routing.parse(key: record.key) {
+            return (self.serial ?? record.serial.flatMap { SerialNumber($0) } ?? serial, subject)
+        }
         guard let serial else {
             throw Obstacle(text: "its key \(record.key) is none of ours; --as-sensor says whose it is")
         }
@@ -245,6 +248,9 @@ public struct ReplayQuarantine: Sendable {
             do { return try await attempt(frames) } catch IngestConflict.ledgerChanged {
                 // An ingester stored frames of the same sensor meanwhile: read its ledger again.
                 try Task.checkCancellation()
+            } catch IngestConflict.namesChanged {
+                // Sensors were deleted or renamed meanwhile: read the numbers again.
+                try Task.checkCancellation()
             }
         }
     }
@@ -292,6 +298,7 @@ public struct ReplayQuarantine: Sendable {
             }
             outcomes[record.id] = .stored(samples: frame.sampleCount)
         }
+        batch.names = numbers.version
         batch.ledger = cache.changes
         batch.latest = latest.takeDue(now: .now)
         if batch.ids.isEmpty { return outcomes }

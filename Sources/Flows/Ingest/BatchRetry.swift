@@ -49,6 +49,7 @@ struct BatchRetry: Sendable {
     private mutating func next(_ error: any Error, _ messages: Int, _ elapsed: Duration) -> Action {
         switch error {
         case IngestConflict.ledgerChanged: .retry
+        case IngestConflict.namesChanged: .reload
         // The broker could not take an alarm of the batch.
         case is BrokerError: .retry
         case let error as StoreError: next(error, messages, elapsed)

@@ -119,7 +119,7 @@ struct IngestState {
                 applied.counts.note(verdict)
                 if verdict == .duplicate || verdict == .unknown { continue }
             }
-            apply(received.frame, sensor, received: delivery.received, limits, to: &applied)
+            apply(received, sensor, at: delivery.received, limits, to: &applied)
         }
         for reject in rejects {
             applied.counts.rejected[reject.rejection.reason, default: 0] += 1
@@ -128,6 +128,7 @@ struct IngestState {
                     batch.deliveries[reject.index], reject.rejection, source: ingest.lease.stream,
                     incarnation: incarnation))
         }
+        applied.ingest.names = numbers.version
         applied.ingest.ledger = ledgers.changes
         applied.ingest.latest = latest.takeDue(now: now)
         // With the time of the last row: the next owner of the partition must not judge rows again that came late.
@@ -153,35 +154,40 @@ struct IngestState {
     }
 
     private mutating func apply(
-        _ frame: Frame, _ sensor: Int32, received: Timestamp, _ limits: ActiveLimits, to applied: inout AppliedBatch
+        _ received: FrameBatch.Received, _ sensor: Int32, at arrival: Timestamp, _ limits: ActiveLimits,
+        to applied: inout AppliedBatch
     ) {
+        let (serial, frame) = (received.serial, received.frame)
         var rows: [MeasurementRow] = []
         var wholes: [MeasurementRow] = []
         let trusted = cutter.cut(
-            frame, sensor: sensor, received: received, channelNumber: { numbers.channel($0, of: sensor) },
+            frame, sensor: sensor, received: arrival, channelNumber: { numbers.channel($0, of: sensor) },
             whole: { wholes.append($0) }, into: { rows.append($0) })
         applied.ingest.measurements += rows
         for whole in wholes {
             latest.note(LatestValue(whole))
-            applied.alarms += evaluate(whole, limits)
+            applied.alarms += evaluate(whole, of: serial, limits)
         }
-        applied.counts.note(frame, received: received, rows: rows.count, verdict: trusted.verdict, time: trusted.time)
+        applied.counts.note(frame, received: arrival, rows: rows.count, verdict: trusted.verdict, time: trusted.time)
         guard let place = frame.place, place != newPlaces[sensor] ?? places[sensor] else { return }
         newPlaces[sensor] = place
         applied.ingest.places.append((sensor, trusted.time, place))
     }
 
-    /// Evaluates the limits of a channel with all samples that a frame has of it.
-    private mutating func evaluate(_ row: MeasurementRow, _ limits: ActiveLimits) -> [AlarmEvent] {
+    /// Evaluates the limits of a channel with all samples that a frame has of it. The alarms carry the frame's own serial
+    /// number: limits are read every two seconds, and the sensor may have got its name since.
+    private mutating func evaluate(
+        _ row: MeasurementRow, of serial: SerialNumber, _ limits: ActiveLimits
+    ) -> [AlarmEvent] {
         let address = ChannelAddress(sensor: row.sensor, channel: row.channel)
         guard let limited = limits[address] else { return [] }
         let before = newLimitStates[address] ?? limitStates[address] ?? LimitState()
         let observation = LimitObservation(
-            sensor: limited.serial, channel: row.channel, channelName: limited.name, time: row.time,
+            sensor: serial, channel: row.channel, channelName: limited.name, time: row.time,
             position: row.position, statistics: row.statistics)
         let (after, edges) = limited.limits.evaluate(observation, after: before)
         newLimitStates[address] = after
-        return edges.map { AlarmEvent(serial: limited.serial, edge: $0.edge, alarm: $0.alarm) }
+        return edges.map { AlarmEvent(serial: serial, edge: $0.edge, alarm: $0.alarm) }
     }
 
     // MARK: after the batch
@@ -208,6 +214,11 @@ struct IngestState {
 
     /// Removes the ledgers of a batch that another writer has changed.
     mutating func forgetLedgers(of ingest: IngestBatch) { ledgers.forget(ingest.ledger.map(\.key)) }
+
+    /// All newest values that are not written yet, before the memory is dropped.
+    mutating func takeAllLatest(now: ContinuousClock.Instant) -> [LatestValue] {
+        latest.takeDue(now: now.advanced(by: LatestValues.interval))
+    }
 
     /// The newest values that are due, when there is no batch to write them with.
     mutating func takeDueLatest(now: ContinuousClock.Instant) -> [LatestValue] { latest.takeDue(now: now) }

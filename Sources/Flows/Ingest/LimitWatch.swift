@@ -18,6 +18,9 @@ final class LimitWatch: Sendable {
         return keep(try await store.limitedChannels())
     }
 
+    /// Makes `current` read the limits again, after sensors were deleted.
+    func forget() { book.withLock { $0 = nil } }
+
     private func keep(_ limited: [StoreConnection.LimitedChannel]) -> ActiveLimits {
         let read = ActiveLimits(limited)
         book.withLock { $0 = read }

@@ -278,7 +278,7 @@ final class PartitionWorker {
                 switch retry.afterTry(error, messages: deliveries.count, elapsed: begin.duration(to: .now)) {
                 case .retry, .fail: throw error
                 case .reload:
-                    state = IngestState()
+                    await reload()
                     throw error
                 case .halve: return try await isStored(upTo: deliveries.last, &retry) ? .stored : .halve
                 case .quarantine: return .refused(error)
@@ -286,6 +286,17 @@ final class PartitionWorker {
             }
         }
         return outcome ?? .cancelled
+    }
+
+    /// Reads everything from the database again: numbers in memory may be those of deleted or renamed sensors. The newest
+    /// values that wait in memory are written before, because no later frame may bring them.
+    private func reload() async {
+        var values = state.takeAllLatest(now: .now)
+        // They must not show a sensor online under the name that it has just got.
+        for index in values.indices { values[index].received = nil }
+        if !values.isEmpty { try? await store.commit(latest: values) }
+        limits.forget()
+        state = IngestState()
     }
 
     /// Whether an earlier try, whose answer was lost, was committed after all.
@@ -369,7 +380,10 @@ final class PartitionWorker {
     private func writeLatest() async {
         let values = state.takeDueLatest(now: .now)
         if values.isEmpty { return }
-        do { try await store.commit(latest: values) } catch { state.latestFailed(values) }
+        do { try await store.commit(latest: values, names: state.numbers.version) } catch {
+            state.latestFailed(values)
+            if case IngestConflict.namesChanged = error { await reload() }
+        }
     }
 }
 

@@ -6,8 +6,8 @@ internal import Simulation
 
 /// The sensors that a simulator plays, from its options.
 public struct SensorPlan: Sendable {
-    /// The number of sensors where the kinds do not give one; the kinds take turns. Nil: ten, or none if recordings are
-    /// played.
+    /// The number of simulated sensors, recordings aside. The kinds without a count take turns in what the counts leave.
+    /// Nil: the sum of the counts and one for each kind without; without kinds ten, or none if recordings are played.
     public var count: Int?
     /// Kinds as `KIND[:HERTZ][xCOUNT]`, such as `vibration:5000x8`; empty: all kinds.
     public var kinds: [String]
@@ -66,18 +66,7 @@ public struct SensorPlan: Sendable {
     /// The configurations of the sensors.
     /// - Throws: `ValidationError` that names the invalid option.
     func configurations() throws -> [SensorConfiguration] {
-        var shares = try kinds.map(Self.share)
-        if shares.isEmpty, recordings.isEmpty || count != nil { shares = SensorKind.allCases.map { Share(kind: $0) } }
-        var kindsOfSensors: [(SensorKind, SampleRate?)] = []
-        for share in shares where share.count != nil {
-            kindsOfSensors += Array(repeating: (share.kind, share.rate), count: share.count ?? 0)
-        }
-        let open = shares.filter { $0.count == nil }
-        if !open.isEmpty {
-            kindsOfSensors += (0..<(count ?? Self.countDefault)).map {
-                (open[$0 % open.count].kind, open[$0 % open.count].rate)
-            }
-        }
+        let kindsOfSensors = try kindsOfSensors()
         let simulated = try kindsOfSensors.enumerated().map { index, kind in
             var configuration = try configuration("\(stem)\(Self.padded(index + 1))", .kind(kind.0), index)
             configuration.rate = kind.1
@@ -97,6 +86,30 @@ public struct SensorPlan: Sendable {
                 }
                 return try configuration(name, .recording(try recording(path)), simulated.count + index)
             }
+    }
+
+    /// The kind and rate of each simulated sensor.
+    /// - Throws: `ValidationError` if `count` contradicts the counts of the kinds.
+    private func kindsOfSensors() throws -> [(SensorKind, SampleRate?)] {
+        var shares = try kinds.map(Self.share)
+        var count = count
+        if shares.isEmpty, recordings.isEmpty || count != nil {
+            shares = SensorKind.allCases.map { Share(kind: $0) }
+            count = count ?? Self.countDefault
+        }
+        let open = shares.filter { $0.count == nil }
+        let counted = shares.reduce(0) { $0 + ($1.count ?? 0) }
+        let total = count ?? counted + open.count
+        // Without --kind, fewer sensors than kinds are fine: the first kinds get one each.
+        let least = counted + (kinds.isEmpty ? 0 : open.count)
+        if open.isEmpty, total != counted {
+            throw ValidationError("--sensors \(total) contradicts --kind, whose counts add up to \(counted)")
+        }
+        if total < least {
+            throw ValidationError("--sensors \(total) contradicts --kind, which asks for at least \(least)")
+        }
+        let fixed = shares.flatMap { Array(repeating: ($0.kind, $0.rate), count: $0.count ?? 0) }
+        return fixed + (0..<total - counted).map { (open[$0 % open.count].kind, open[$0 % open.count].rate) }
     }
 
     /// The text that all serial numbers begin with.

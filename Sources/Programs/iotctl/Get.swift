@@ -4,7 +4,7 @@ internal import ArgumentParser
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
-        abstract: "Lists sensors, alarms, commands, targets, partitions or policies.",
+        abstract: "Lists sensors, alarms, commands, targets, partitions, policies or actions.",
         discussion: """
             Examples:
               iotctl get sensors -o wide
@@ -12,8 +12,10 @@ struct Get: AsyncParsableCommand {
               iotctl get commands --state queued
               iotctl get partitions
               iotctl get policies
+              iotctl get actions --since 7d
             """,
         subcommands: [
             GetSensors.self, GetAlarms.self, GetCommands.self, GetTargets.self, GetPartitions.self, GetPolicies.self,
+            GetActions.self,
         ])
 }

@@ -18,6 +18,8 @@ struct IotCtl: AsyncParsableCommand {
               iotctl sleep -l kind=vibration,hall=3 --yes
               iotctl tag lab-1 lab-2 hall=3
               iotctl set lab-1 limits.x.high=5 limits.x.hysteresis=0.5
+              iotctl rename sensor lab-1 press-4
+              iotctl delete sensor 'test-*' --with-history
               iotctl watch alarms -o json
               iotctl quarantine ls --since 1h
               iotctl replay --from 2h --into again
@@ -55,7 +57,8 @@ struct IotCtl: AsyncParsableCommand {
             CommandGroup(
                 name: "Control",
                 subcommands: [
-                    Sleep.self, Awake.self, ChangeFrequency.self, SetVerb.self, Tag.self, Target.self, CommandVerb.self,
+                    Sleep.self, Awake.self, ChangeFrequency.self, SetVerb.self, Tag.self, Rename.self, Delete.self,
+                    Target.self, CommandVerb.self,
                 ]),
             CommandGroup(name: "State", subcommands: [Get.self, Describe.self, Top.self, Wait.self]),
             CommandGroup(name: "Live", subcommands: [Watch.self, Tail.self, Logs.self]),

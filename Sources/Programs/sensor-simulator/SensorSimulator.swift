@@ -24,7 +24,11 @@ struct SensorSimulator: AsyncParsableCommand {
 
     @OptionGroup var options: ServiceOptions
 
-    @Option(help: "Number of sensors, 1…100000; the kinds take turns [default: 10, none with --replay].")
+    @Option(
+        help: """
+            Number of sensors, 1…100000; kinds without a count share what the counts leave [default: the sum of the \
+            counts, and one for each kind without; without --kind 10, none with --replay].
+            """)
     var sensors: Int?
 
     @Option(help: "KIND[:HERTZ][xCOUNT]: vibration, climate, odometer or gps; may be repeated [default: all kinds].")

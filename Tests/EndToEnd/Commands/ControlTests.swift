@@ -72,7 +72,7 @@ extension EndToEnd {
                     }
                 } catch {
                     let commands = try await system.store.fetch("SELECT c::text FROM command c ORDER BY issued_at")
-                    throw TestServers.Trouble("\(error): \(try commands.map { try $0.text("c") })")
+                    throw TestServers.Failure("\(error): \(try commands.map { try $0.text("c") })")
                 }
                 try await eventually("logs") {
                     try await system.number("SELECT count(*) FROM sensor_log WHERE text LIKE 'sleep by iotctl%'") == 1

@@ -58,7 +58,7 @@ extension EndToEnd {
                 let result = try await system.run(
                     "/usr/bin/python3", [script, answer, Program.built("iotctl").path] + arguments,
                     changing: ["TERM": "xterm"])
-                guard result.status == 0 else { throw TestServers.Trouble("\(result.errors)\(result.output)") }
+                guard result.status == 0 else { throw TestServers.Failure("\(result.errors)\(result.output)") }
                 return try JSONDecoder().decode(OnTerminal.self, from: Data(result.output.utf8))
             }
         }

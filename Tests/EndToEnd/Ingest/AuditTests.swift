@@ -40,7 +40,7 @@ struct AuditRecord: Decodable, Equatable {
     var sensors: [Sensor]
 
     init(_ result: Program.Result) throws {
-        guard !result.output.isEmpty else { throw TestServers.Trouble("no audit: \(result.errors)") }
+        guard !result.output.isEmpty else { throw TestServers.Failure("no audit: \(result.errors)") }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         self = try decoder.decode(AuditRecord.self, from: Data(result.output.utf8))
@@ -54,7 +54,7 @@ extension EndToEnd {
         private func outside(_ system: TestSystem, _ words: String...) async throws -> [String: Int64] {
             let script = TestServers.root.appending(path: "Tests/EndToEnd/Outside/publish.py").path
             let result = try await system.run("/usr/bin/python3", [script] + words, deadline: .seconds(120))
-            guard result.status == 0 else { throw TestServers.Trouble("\(result.errors)\(result.output)") }
+            guard result.status == 0 else { throw TestServers.Failure("\(result.errors)\(result.output)") }
             return try JSONDecoder().decode([String: Int64].self, from: Data(result.output.utf8))
         }
 

@@ -10,7 +10,7 @@ extension EndToEnd {
         private func outside(_ system: TestSystem, _ what: String...) async throws {
             let script = TestServers.root.appending(path: "Tests/EndToEnd/Outside/publish.py").path
             let result = try await system.run("/usr/bin/python3", [script] + what, deadline: .seconds(120))
-            guard result.status == 0 else { throw TestServers.Trouble("\(result.errors)\(result.output)") }
+            guard result.status == 0 else { throw TestServers.Failure("\(result.errors)\(result.output)") }
         }
 
         /// The last chunk of a stream may hold more messages than the probe's prefetch: a restart must not take it for

@@ -11,7 +11,7 @@ extension EndToEnd {
         private func outside(_ system: TestSystem, _ script: String, _ words: String...) async throws {
             let path = TestServers.root.appending(path: "Tests/EndToEnd/Outside/\(script).py").path
             let result = try await system.run("/usr/bin/python3", [path] + words, deadline: .seconds(120))
-            guard result.status == 0 else { throw TestServers.Trouble("\(result.errors)\(result.output)") }
+            guard result.status == 0 else { throw TestServers.Failure("\(result.errors)\(result.output)") }
         }
 
         private func expectFrames(_ system: TestSystem, _ count: Int64) async throws {

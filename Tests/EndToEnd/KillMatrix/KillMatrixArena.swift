@@ -49,7 +49,7 @@ struct Arena {
     private init(_ system: TestSystem) throws {
         self.system = system
         guard let url = system.environment["DATABASE_URL"].flatMap({ URLComponents(string: $0) }) else {
-            throw TestServers.Trouble("no DATABASE_URL")
+            throw TestServers.Failure("no DATABASE_URL")
         }
         database = url
     }
@@ -84,7 +84,7 @@ struct Arena {
 
     subscript(replica: String) -> Program {
         get throws {
-            guard let program = replicas[replica] else { throw TestServers.Trouble("no \(replica)") }
+            guard let program = replicas[replica] else { throw TestServers.Failure("no \(replica)") }
             return program
         }
     }
@@ -183,7 +183,7 @@ struct Arena {
             try await eventually("\(report.frames) frames of \(prefix) stored") {
                 try await frames(prefix) >= report.frames
             }
-        } catch { throw TestServers.Trouble("\(error)\n\(try await whereabouts(prefix))") }
+        } catch { throw TestServers.Failure("\(error)\n\(try await whereabouts(prefix))") }
         try await compare(prefix, report)
         reports[prefix] = report
     }
@@ -277,7 +277,7 @@ struct Stored: Equatable {
 
 /// Ends a case of the matrix with `otherwise` unless `condition` holds.
 func demand(_ condition: Bool, _ otherwise: @autoclosure () -> String) throws {
-    if !condition { throw TestServers.Trouble(otherwise()) }
+    if !condition { throw TestServers.Failure(otherwise()) }
 }
 
 /// Runs one case of the matrix and prints how it went, for scripts/kill-matrix.

@@ -147,7 +147,7 @@ extension Arena {
     func publish(_ what: String, _ arguments: [String] = []) async throws {
         let script = TestServers.root.appending(path: "Tests/EndToEnd/Outside/publish.py").path
         let result = try await system.run("/usr/bin/python3", [script, what] + arguments, deadline: .seconds(90))
-        guard result.status == 0 else { throw TestServers.Trouble("\(result.errors)\(result.output)") }
+        guard result.status == 0 else { throw TestServers.Failure("\(result.errors)\(result.output)") }
     }
 
     /// Waits until at least `count` frames of the sensors that begin with `prefix` are stored.

@@ -10,7 +10,7 @@ extension EndToEnd {
         private func outside(_ system: TestSystem, _ what: String) async throws -> [String: Int64] {
             let script = TestServers.root.appending(path: "Tests/EndToEnd/Outside/publish.py").path
             let result = try await system.run("/usr/bin/python3", [script, what], deadline: .seconds(120))
-            guard result.status == 0 else { throw TestServers.Trouble("\(result.errors)\(result.output)") }
+            guard result.status == 0 else { throw TestServers.Failure("\(result.errors)\(result.output)") }
             return try JSONDecoder().decode([String: Int64].self, from: Data(result.output.utf8))
         }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Store
 import TestSupport
 import Testing
 
@@ -178,13 +179,16 @@ extension EndToEnd {
                 try await system.number(
                     "SELECT count(*) FROM measurement JOIN sensor USING (sensor_id) WHERE serial = 'mic' AND sample_rate_hz = 48000 AND clock = 0"
                 ) > 10)
-            // Which is no sign of life.
+            // A recording is no sign of life, also one of a minute ago.
+            let young = try await load(system, [foreign, "--sensor", "mic-2", "--channel", "sound", "--start", "1m"])
+            #expect(young["stored"] as? Int == recording["stored"] as? Int)
+            _ = try await system.store.judgePresence(listeningSeconds: 1000)
             #expect(
                 try await system.number(
                     """
-                    SELECT count(*) FROM latest JOIN sensor USING (sensor_id)
-                     WHERE serial = 'mic' AND received_at < now() - INTERVAL '1 day' AND clock_offset_s IS NULL
-                    """) == 1)
+                    SELECT count(*) FROM latest JOIN sensor USING (sensor_id) WHERE serial IN ('mic', 'mic-2')
+                       AND received_at IS NULL AND clock_offset_s IS NULL AND presence = 'unknown' AND last_seen IS NULL
+                    """) == 2)
         }
 
         private func expectClearFaults(_ system: TestSystem) async throws {

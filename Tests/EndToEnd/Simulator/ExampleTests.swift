@@ -38,7 +38,7 @@ extension EndToEnd {
                         return try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot") >= 3
                     }
                 } catch {
-                    throw TestServers.Trouble("\(error); \(device.errors)\(device.output)")
+                    throw TestServers.Failure("\(error); \(device.errors)\(device.output)")
                 }
                 let serial = try await system.store.fetchOne(
                     "SELECT serial FROM sensor JOIN sensor_boot USING (sensor_id)"

@@ -23,7 +23,7 @@ extension EndToEnd {
                 let name = "\(system.name)_restored"
                 try await system.store.run("CREATE DATABASE \(identifier: name)")
                 guard var url = URLComponents(string: try system.value("DATABASE_URL")) else {
-                    throw TestServers.Trouble("no DATABASE_URL")
+                    throw TestServers.Failure("no DATABASE_URL")
                 }
                 url.path = "/\(name)"
                 let owner = url.string ?? ""
@@ -52,7 +52,7 @@ extension EndToEnd {
 
             func expectDone(_ verb: String, of url: String? = nil) async throws {
                 let done = try await run(verb, of: url)
-                guard done.status == 0 else { throw TestServers.Trouble("\(verb): \(done.errors)") }
+                guard done.status == 0 else { throw TestServers.Failure("\(verb): \(done.errors)") }
                 #expect(done.errors.isEmpty, "\(done.errors)")
             }
 
@@ -139,7 +139,7 @@ extension EndToEnd {
                     let script = TestServers.root.appending(path: "Tests/EndToEnd/Outside/publish.py").path
                     let words = [script, "frames", "r", "1", "\(first)", "\(last)"]
                     guard try await system.run("/usr/bin/python3", words).status == 0 else {
-                        throw TestServers.Trouble("not published")
+                        throw TestServers.Failure("not published")
                     }
                 }
                 let frames: SQL = "SELECT coalesce(sum(frames), 0) FROM sensor_boot"

@@ -60,7 +60,7 @@ struct Services {
 
     subscript(name: String) -> Program {
         get throws {
-            guard let program = programs[name] else { throw TestServers.Trouble("no \(name)") }
+            guard let program = programs[name] else { throw TestServers.Failure("no \(name)") }
             return program
         }
     }
@@ -94,7 +94,7 @@ struct SimulatorReport: Decodable {
 
     init(_ result: Program.Result) throws {
         guard let data = result.output.data(using: .utf8), !data.isEmpty else {
-            throw TestServers.Trouble("no report, status \(result.status): \(result.errors.suffix(2000))")
+            throw TestServers.Failure("no report, status \(result.status): \(result.errors.suffix(2000))")
         }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase

@@ -252,7 +252,7 @@ import Wire
     private func limits(high: Double) throws -> ActiveLimits {
         ActiveLimits([
             StoreConnection.LimitedChannel(
-                sensor: 1, serial: try serial("a"), channel: 0, name: "t", limits: ChannelLimits(high: high))
+                sensor: 1, channel: 0, name: "t", limits: ChannelLimits(high: high))
         ])
     }
 

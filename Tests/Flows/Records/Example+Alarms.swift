@@ -11,14 +11,14 @@ extension Example {
             {"id":"a1","sensor":"lab-1","channel":3,"channel_name":"temperature","unit":"°C",\#
             "rule":"limit:temperature:high","active":false,"raised_at":"2026-11-21T09:30:00.000000001Z",\#
             "cleared_at":"2026-11-21T09:31:00.500000000Z","value":31.25,"limit_value":30,"clear_value":-0.5,\#
-            "text":"hot\n\"very\"\u001b"}
+            "clear_cause":"sensor_deleted","text":"hot\n\"very\"\u001b"}
             """#),
         Example(
             "bare alarm", "Alarm",
             AlarmView(Given.bareAlarm),
             #"""
             {"id":"a2","sensor":"lab-1","channel":0,"channel_name":null,"unit":"","rule":"","active":true,\#
-            "raised_at":null,"cleared_at":null,"value":null,"limit_value":null,"clear_value":null,"text":""}
+            "raised_at":null,"cleared_at":null,"value":null,"limit_value":null,"clear_value":null,"clear_cause":null,"text":""}
             """#),
         Example(
             "alarm event", "Alarm event",

@@ -52,7 +52,7 @@ extension Example {
             "arguments":null,"issuer":"","state":"queued","reason":"","issued_at":null,"expires_at":null,\#
             "delivered_at":null,"finished_at":null,"sent_at":null,"send_at":null,"sends":0}],\#
             "active_alarms":[{"id":"a2","sensor":"lab-1","channel":0,"channel_name":null,"unit":"","rule":"",\#
-            "active":true,"raised_at":null,"cleared_at":null,"value":null,"limit_value":null,"clear_value":null,\#
+            "active":true,"raised_at":null,"cleared_at":null,"value":null,"limit_value":null,"clear_value":null,"clear_cause":null,\#
             "text":""}]}
             """#),
         Example(
@@ -99,6 +99,14 @@ extension Example {
             "tags", "Tags",
             TagsView(Given.tags),
             #"{"sensor":"lab-1","tags":{"hall":"3","line":"2"},"changed":true}"#),
+        Example(
+            "deleted sensor", "Deleted sensor",
+            DeletedSensorView(Given.deletion),
+            #"{"sensor":"lab-1","history_deleted":true,"rows_deleted":1200}"#),
+        Example(
+            "renamed sensor", nil,
+            RenamedSensorView(sensor: "press-4", was: "lab-1"),
+            #"{"sensor":"press-4","was":"lab-1"}"#),
         Example(
             "log line", "Log line",
             LogLineView(Given.log),

@@ -15,7 +15,7 @@ extension Example {
             "kind":"vibration","state":"awake","presence":"online","samples_per_s":1000,"last_value_age_s":1,\#
             "active_alarms":1}],"alarms":[{"id":"a2","sensor":"lab-1","channel":0,"channel_name":null,"unit":"",\#
             "rule":"","active":true,"raised_at":null,"cleared_at":null,"value":null,"limit_value":null,\#
-            "clear_value":null,"text":""}],"trouble":"broker: away"}
+            "clear_value":null,"clear_cause":null,"text":""}],"trouble":"broker: away"}
             """#),
         Example(
             "bare fleet", "Fleet",
@@ -26,7 +26,7 @@ extension Example {
             "partitions":[],"busiest":[{"serial":"lab-1","kind":"vibration","state":"awake","presence":"online",\#
             "samples_per_s":1000,"last_value_age_s":1,"active_alarms":1}],"alarms":[{"id":"a2","sensor":"lab-1",\#
             "channel":0,"channel_name":null,"unit":"","rule":"","active":true,"raised_at":null,"cleared_at":null,\#
-            "value":null,"limit_value":null,"clear_value":null,"text":""}],"trouble":null}
+            "value":null,"limit_value":null,"clear_value":null,"clear_cause":null,"text":""}],"trouble":null}
             """#),
         Example(
             "audit", "Audit",
@@ -98,6 +98,20 @@ extension Example {
             "published_samples_per_s":1500125,"committed_messages_per_s":2900,"committed_samples_per_s":1450000,\#
             "drain_messages_per_s":6000,"copy_samples_per_s":2000000,"committed_to_drain":0.5,\#
             "committed_to_copy":0.725,"bytes_per_sample":4.5}]}
+            """#),
+        Example(
+            "operator action", "Operator action",
+            OperatorActionView(Given.rename),
+            #"""
+            {"id":8,"at":"2026-11-21T09:30:00.000000001Z","issuer":"iotctl me@here","action":"rename","sensor":"lab-1",\#
+            "new_sensor":"press-4","rows_deleted":0,"finished_at":"2026-11-21T09:31:00.500000000Z"}
+            """#),
+        Example(
+            "bare operator action", "Operator action",
+            OperatorActionView(Given.deletion),
+            #"""
+            {"id":7,"at":"2026-11-21T09:30:00.000000001Z","issuer":"iotctl me@here","action":"delete_with_history",\#
+            "sensor":"lab-1","new_sensor":null,"rows_deleted":1200,"finished_at":null}
             """#),
     ]
 }

@@ -20,7 +20,7 @@ extension Example {
             "values":[],"place":null,"position":null,"channels":[{"channel":0,"name":"x","quantity":"acceleration","unit":"m/s²","value":0.1,"min":-1,\#
             "max":1,"rms":0.7,"time":"2026-11-21T09:30:00.000000001Z","age_s":2}]}],"alarms":[{"id":"a2",\#
             "sensor":"lab-1","channel":0,"channel_name":null,"unit":"","rule":"","active":true,"raised_at":null,\#
-            "cleared_at":null,"value":null,"limit_value":null,"clear_value":null,"text":""}]}
+            "cleared_at":null,"value":null,"limit_value":null,"clear_value":null,"clear_cause":null,"text":""}]}
             """#),
         Example(
             "assignment", "Assignment",

@@ -18,10 +18,11 @@ enum Given {
 
     static let alarm = AlarmRecord(
         id: "a1", serial: "lab-1", channel: 3, channelName: "temperature", unit: "°C", rule: "limit:temperature:high",
-        raisedAt: time, clearedAt: later, value: 31.25, limit: 30, clearValue: -0.5, text: "hot\n\"very\"\u{1B}")
+        raisedAt: time, clearedAt: later, value: 31.25, limit: 30, clearValue: -0.5,
+        clearCause: "sensor_deleted", text: "hot\n\"very\"\u{1B}")
     static let bareAlarm = AlarmRecord(
         id: "a2", serial: "lab-1", channel: 0, channelName: nil, unit: "", rule: "", raisedAt: nil, clearedAt: nil,
-        value: nil, limit: nil, clearValue: nil, text: "")
+        value: nil, limit: nil, clearValue: nil, clearCause: nil, text: "")
     static let alarmMessage = Alarm(
         id: "a1", rule: "limit:x:low", channel: 1, value: 1e-7, limit: 1e300, at: time,
         position: FramePosition(boot: 9_007_199_254_740_993, sequence: 12), text: "low")
@@ -81,6 +82,12 @@ enum Given {
     static let twin = TwinRecord(
         desired: desired, reportedJSON: reportedJSON, state: "awake", presence: "online", activeAlarms: 0)
     static let tags = TagsRecord(serial: "lab-1", json: #"{"line": "2", "hall": "3"}"#, isChanged: true)
+    static let rename = OperatorAction(
+        id: 8, at: time, issuer: "iotctl me@here", kind: .rename, serial: "lab-1", newSerial: "press-4", rowsDeleted: 0,
+        finishedAt: later)
+    static let deletion = OperatorAction(
+        id: 7, at: time, issuer: "iotctl me@here", kind: .deleteWithHistory, serial: "lab-1", newSerial: nil,
+        rowsDeleted: 1200, finishedAt: nil)
     static let log = LogRecord(
         time: time, receivedAt: later, serial: "lab-1", boot: 1, level: .warning, text: "tab\there \u{7F}")
     static let bareLog = LogRecord(time: nil, receivedAt: nil, serial: "lab-1", boot: 1, level: .debug, text: "")

@@ -40,13 +40,16 @@ import Testing
 
     @Test(
         arguments: [
-            (["vibration"], nil, Array(repeating: "vibration 0.0", count: 10)),
+            (["vibration:1000"], nil, ["vibration 1000.0"]),
+            (["vibration:1000", "gps"], nil, ["vibration 1000.0", "gps 0.0"]),
+            (["vibration"], 10, Array(repeating: "vibration 0.0", count: 10)),
             (["vibration:5000x2"], nil, ["vibration 5000.0", "vibration 5000.0"]),
             (["climatex1", "gps:0.5x1"], nil, ["climate 0.0", "gps 0.5"]),
             (["climate", "gps:2"], 3, ["climate 0.0", "gps 2.0", "climate 0.0"]),
-            (["climatex2", "gps"], 1, ["climate 0.0", "climate 0.0", "gps 0.0"]),
+            (["climatex2", "gps"], nil, ["climate 0.0", "climate 0.0", "gps 0.0"]),
+            (["gps", "climatex2"], 4, ["climate 0.0", "climate 0.0", "gps 0.0", "gps 0.0"]),
             (["vibration:1e3x1"], nil, ["vibration 1000.0"]),
-            (["climatex2"], 5, ["climate 0.0", "climate 0.0"]),
+            (["climatex2"], 2, ["climate 0.0", "climate 0.0"]),
         ] as [([String], Int?, [String])])
     func kindsRatesAndCounts(kinds: [String], count: Int?, sensors expected: [String]) throws {
         #expect(try sensors(plan(count: count, kinds: kinds)) == expected)
@@ -61,6 +64,17 @@ import Testing
         #expect(
             fault(plan(kinds: ["climate", kind]))
                 == "--kind \(kind): not KIND[:HERTZ][xCOUNT] with KIND one of vibration, climate, odometer, gps")
+    }
+
+    @Test(
+        arguments: [
+            (["climatex2"], 5, "--sensors 5 contradicts --kind, whose counts add up to 2"),
+            (["climatex2", "gpsx1"], 2, "--sensors 2 contradicts --kind, whose counts add up to 3"),
+            (["climatex2", "gps"], 2, "--sensors 2 contradicts --kind, which asks for at least 3"),
+            (["climate", "gps"], 1, "--sensors 1 contradicts --kind, which asks for at least 2"),
+        ])
+    func aNumberThatContradictsTheKindsIsRefused(kinds: [String], count: Int, line: String) {
+        #expect(fault(plan(count: count, kinds: kinds)) == line)
     }
 
     @Test(arguments: ["a.b", "ä", "a/b", String(repeating: "p", count: 60)])

@@ -46,7 +46,7 @@ extension Integration {
         ) async throws -> [FleetEvent] {
             var all: [FleetEvent] = []
             while all.count(where: wanted) < count {
-                guard let more = await fleet.nextEvents() else { throw TestServers.Trouble("closed: \(all)") }
+                guard let more = await fleet.nextEvents() else { throw TestServers.Failure("closed: \(all)") }
                 all += more
             }
             return all

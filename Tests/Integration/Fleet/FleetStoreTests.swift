@@ -221,7 +221,7 @@ extension Integration {
                         CommandRequest(name: "sleep", issuer: "test"), to: sensors, over: broker,
                         recordedIn: system.store,
                         rules: RolloutRules(timeout: .seconds(30), perMinuteMax: 1200, abortion: .count(2)))
-                    guard case .stopped = report.halt else { throw TestServers.Trouble("not stopped: \(report)") }
+                    guard case .stopped = report.halt else { throw TestServers.Failure("not stopped: \(report)") }
                     #expect(report.sent < 600 && report.results.count == 598)
                     #expect(report.results.filter { $0.outcome == .skipped }.count == 598 - report.sent)
                     #expect(report.results.last?.outcome == .skipped)
@@ -243,7 +243,7 @@ extension Integration {
                     for await ended in progress where ended >= 1 { break }
                     task.cancel()
                     let report = try await task.value
-                    guard case .interrupted = report.halt else { throw TestServers.Trouble("\(report)") }
+                    guard case .interrupted = report.halt else { throw TestServers.Failure("\(report)") }
                     #expect((1..<50).contains(report.sent) && report.results.count == 51)
                     #expect(report.results[0].outcome == .succeeded)
                     #expect(report.results[50].outcome == .skipped)

@@ -77,7 +77,7 @@ extension Integration {
                 try await raise("b")
                 // Each of these would wait for the alarm, and give up after 10 s.
                 let both = try ["a", "b"].map { name in
-                    guard case .announcement(var heard) = try announcement() else { throw TestServers.Trouble("") }
+                    guard case .announcement(var heard) = try announcement() else { throw TestServers.Failure("") }
                     heard.serial = try serial(name)
                     return RegistryMessage.announcement(heard)
                 }

@@ -10,7 +10,7 @@ import Testing
 
 /// A serial number that is known to be one.
 func serial(_ text: String) throws -> SerialNumber {
-    guard let serial = SerialNumber(text) else { throw TestServers.Trouble("no serial number: \(text)") }
+    guard let serial = SerialNumber(text) else { throw TestServers.Failure("no serial number: \(text)") }
     return serial
 }
 

@@ -60,8 +60,8 @@ extension Integration {
                     try await store.run(
                         "UPDATE sensor SET desired = '{\"limits\": {\"x\": {\"high\": 1}}}', desired_changed_at = now()"
                     )
-                    await undecodable("serial", found: "\"a.b\"", "WITH wanted AS (") {
-                        _ = try await store.limitedChannels()
+                    await undecodable("serial", found: "\"a.b\"", "SELECT s.sensor_id, s.serial,") {
+                        _ = try await store.judgePresence(listeningSeconds: 1000)
                     }
                 }
             }

@@ -310,7 +310,7 @@ struct SchemaFiller {
         case "interval": return "'\(row) days'"
         case "bytea": return #"'\x00ff0\#(row)'"#
         case "real[]", "smallint[]", "double precision[]": return "'{\(row), NULL, 3}'"
-        default: throw TestServers.Trouble("no value for a column of type \(column.type): say one here")
+        default: throw TestServers.Failure("no value for a column of type \(column.type): say one here")
         }
     }
 }

@@ -118,7 +118,7 @@ extension Integration {
                                  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')))
                         """) == 0)
                 // The words are found where they are.
-                try await system.store.query("COMMENT ON TABLE sensor IS 'Nobody''s sensor.'")
+                try await system.store.run("COMMENT ON TABLE sensor IS 'Nobody''s sensor.'")
                 #expect(try await system.number("SELECT count(*) \(comments) AND objoid = 'sensor'::regclass") == 1)
             }
         }

@@ -7,6 +7,7 @@ import Model
 import Service
 import Simulation
 import Simulator
+import Store
 import TestSupport
 import Testing
 
@@ -40,6 +41,7 @@ import Testing
         Listed(json, "**Sensor**: `serial`, `kind`, `state` (", states),
         Listed(json, "`presence` (", Presence.Word.allCases.map(\.rawValue)),
         Listed(json, "was stored for its newest frame: ", ClockVerdict.allCases.dropFirst().map { "\($0)" }),
+        Listed(json, "`issuer`, `action` (", OperatorAction.Kind.allCases.map(\.rawValue)),
         Listed(json, "**Alarm event**: `event` (", ["trigger", "clear", "active"]),
         Listed(json, "always these four: `variable` (", Contexts.variables),
         Listed(json, "can appear several times), `result` (", Finding.Verdict.allCases.map(\.rawValue)),

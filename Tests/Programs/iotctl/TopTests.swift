@@ -27,7 +27,7 @@ import Time
                 AlarmRecord(
                     id: "a\($0)", serial: "lab-\($0)", channel: 0, channelName: "temperature", unit: "°C",
                     rule: "limit:temperature:high", raisedAt: Timestamp(unixMilliseconds: 1_763_728_440_000),
-                    clearedAt: nil, value: 31.5, limit: 30, clearValue: nil, text: "")
+                    clearedAt: nil, value: 31.5, limit: 30, clearValue: nil, clearCause: nil, text: "")
             })
     }
 

@@ -25,6 +25,8 @@ public struct AlarmRecord: Sendable, Equatable {
     public var limit: Double?
     /// The value that cleared it.
     public var clearValue: Double?
+    /// Why it was cleared: `sensor_deleted`; nil: its samples cleared it, or it is active.
+    public var clearCause: String?
     /// A description of one sentence.
     public var text: String
 
@@ -84,7 +86,7 @@ extension Session {
         return try fetch(
             """
             SELECT a.alarm_id, s.serial, a.channel, c.name, coalesce(c.unit, '') AS unit, a.rule, a.value,
-                a.limit_value, a.clear_value, a.text,
+                a.limit_value, a.clear_value, a.clear_cause, a.text,
                 \(microseconds("a.raised_at")) AS raised_us, \(microseconds("a.cleared_at")) AS cleared_us
             FROM ((SELECT * FROM alarm WHERE raised_at IS NOT NULL AND \(isWanted)
                     ORDER BY raised_at DESC, alarm_id LIMIT \(filter.countMax))
@@ -107,5 +109,5 @@ private func alarm(_ row: Row) throws -> AlarmRecord {
         unit: try row.text("unit"), rule: try row.text("rule"), raisedAt: try row.optionalTime("raised_us"),
         clearedAt: try row.optionalTime("cleared_us"), value: try row.optionalDouble("value"),
         limit: try row.optionalDouble("limit_value"), clearValue: try row.optionalDouble("clear_value"),
-        text: try row.text("text"))
+        clearCause: try row.optionalText("clear_cause"), text: try row.text("text"))
 }

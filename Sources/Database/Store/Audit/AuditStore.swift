@@ -133,7 +133,7 @@ extension Session {
         let rows = try fetch(
             """
             SELECT sensor_id, serial, \(microseconds("now()")) AS now_us FROM sensor
-             WHERE serial > \(after) COLLATE "C" \(ifPresent: serials, { "AND serial = ANY (\($0)::text[])" })
+             WHERE deleted_at IS NULL AND serial > \(after) COLLATE "C" \(ifPresent: serials, { "AND serial = ANY (\($0)::text[])" })
              ORDER BY serial COLLATE "C" LIMIT \(countMax)
             """)
         guard let now = try rows.first?.time("now_us") else { return [] }
@@ -177,7 +177,7 @@ extension Session {
         var facts: [Int32: LossAudit.Facts] = [:]
         let boots = try fetch(
             """
-            SELECT sensor_id, boot_id, b.next_sequence, b.frames, b.duplicates, b.given_up, b.stream,
+            SELECT sensor_id, boot_id, b.next_sequence, b.frames + b.carried AS frames, b.duplicates, b.given_up, b.stream,
                    b.first_incarnation, b.first_offset, b.last_incarnation, b.last_offset,
                    \(microseconds("b.last_at")) AS last_us, a.next_sequence AS announced, a.frames_dropped,
                    a.earlier_next_sequence, a.state, \(microseconds("a.first_at")) AS first_us,

@@ -168,7 +168,8 @@ extension StoreConnection {
         by order: FleetSnapshot.Order, sensorsMax: Int, alarmsMax: Int
     ) throws -> FleetSnapshot {
         try transaction(timeout: .seconds(30)) { session in
-            let counts = try session.fetch("SELECT state, presence, count(*) AS n FROM sensor GROUP BY 1, 2")
+            let counts = try session.fetch(
+                "SELECT state, presence, count(*) AS n FROM sensor WHERE deleted_at IS NULL GROUP BY 1, 2")
             let sums = try session.fetchOne(
                 """
                 SELECT (SELECT coalesce(sum(frames), 0) FROM sensor_boot)::bigint AS frames,
@@ -250,7 +251,7 @@ extension Session {
                 SELECT sensor_id, max("time") AS newest,
                     sum(sample_rate_hz) FILTER (WHERE received_at > \(fresh)) AS rate
                 FROM latest GROUP BY sensor_id) l USING (sensor_id)
-            ORDER BY \(first), s.serial LIMIT \(countMax)
+            WHERE s.deleted_at IS NULL ORDER BY \(first), s.serial LIMIT \(countMax)
             """
         ).map { row in
             FleetSnapshot.Load(

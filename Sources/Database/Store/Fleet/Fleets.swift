@@ -38,7 +38,10 @@ extension StoreConnection {
     public func twins(of serials: [String]) throws -> [TwinRecord] {
         try transaction { session in
             try session.fetch(
-                "SELECT \(twinColumns) FROM sensor s WHERE s.serial = ANY (\(serials)::text[]) ORDER BY s.serial"
+                """
+                SELECT \(twinColumns) FROM sensor s
+                 WHERE s.serial = ANY (\(serials)::text[]) AND s.deleted_at IS NULL ORDER BY s.serial
+                """
             ).map(twin)
         }
     }
@@ -158,7 +161,7 @@ extension StoreConnection {
             let moved = try session.fetch(
                 """
                 SELECT serial FROM sensor
-                WHERE serial = ANY (\(serials)::text[]) AND target_id IS DISTINCT FROM \(target)::int
+                WHERE serial = ANY (\(serials)::text[]) AND deleted_at IS NULL AND target_id IS DISTINCT FROM \(target)::int
                 ORDER BY sensor_id \(lock)
                 """
             ).map { try $0.text("serial") }
@@ -192,7 +195,8 @@ extension Session {
     ) throws -> [(serial: String, json: String)] {
         let rows = try fetch(
             """
-            SELECT serial, \(column)::text AS json FROM sensor WHERE serial = ANY (\(serials)::text[])
+            SELECT serial, \(column)::text AS json FROM sensor
+             WHERE serial = ANY (\(serials)::text[]) AND deleted_at IS NULL
             ORDER BY sensor_id FOR NO KEY UPDATE
             """)
         // In a fleet most sensors have the same value.

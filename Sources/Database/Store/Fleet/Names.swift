@@ -5,7 +5,10 @@ extension StoreConnection {
     /// - Throws: `StoreError`.
     public func serials(startingWith prefix: String, countMax: Int = 1000) throws -> [String] {
         try fetch(
-            "SELECT serial FROM sensor WHERE starts_with(serial, \(prefix)) ORDER BY serial LIMIT \(countMax)",
+            """
+            SELECT serial FROM sensor WHERE starts_with(serial, \(prefix)) AND deleted_at IS NULL
+             ORDER BY serial LIMIT \(countMax)
+            """,
             timeout: .seconds(5)
         ).map { try $0.text("serial") }
     }

@@ -78,8 +78,9 @@ extension StoreConnection {
             }
         }
         // Outside the transaction: a number that is drawn stays drawn.
-        _ = try sensorIDs(for: words.announced)
-        try transaction { [words, commands, acks] session in
+        // A deleted sensor's Last Will is no message from the sensor.
+        _ = try sensorIDs(for: words.wills.map(\.serial), reviving: false)
+        try withSensorIDs(for: words.announced) { [words, commands, acks] _, session in
             try session.record(commands)
             try session.record(acks)
             try session.record(words)
@@ -87,12 +88,17 @@ extension StoreConnection {
     }
 
     /// Writes alarms that began or ended; the same again changes nothing, and a clear may come before its trigger.
+    ///
+    /// An alarm that was on its way when its sensor was deleted is written as cleared by the deletion, or not at all if the
+    /// history was deleted too; one of a renamed sensor belongs to the sensor with the new name.
     /// - Throws: `StoreError`.
     public func record(alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)]) throws {
-        let ids = try sensorIDs(for: alarms.map(\.heard.serial))
+        let known = try withoutThoseOfDeletedHistories(alarms)
         // In order of id, so that two writers of the same alarms cannot wait for each other.
-        let alarms = alarms.sorted { $0.heard.content.id < $1.heard.content.id }
-        try transaction { session in
+        let alarms = known.sorted { $0.heard.content.id < $1.heard.content.id }
+        if alarms.isEmpty { return }
+        try withSensorIDs(for: alarms.map(\.heard.serial), reviving: false) { ids, session in
+            let ids = try session.followingRenames(ids)
             for (edge, heard) in alarms {
                 let sensor = try Self.number(of: heard.serial, in: ids)
                 let alarm = heard.content
@@ -120,7 +126,30 @@ extension StoreConnection {
                         """)
                 }
             }
+            try session.run(
+                """
+                UPDATE alarm a SET cleared_at = greatest(a.raised_at, s.deleted_at), clear_cause = 'sensor_deleted'
+                  FROM sensor s
+                 WHERE s.sensor_id = a.sensor_id AND s.deleted_at IS NOT NULL AND a.cleared_at IS NULL
+                   AND a.alarm_id = ANY (\(alarms.map(\.heard.content.id))::text[])
+                """)
         }
+    }
+
+    /// Leaves out alarms that arrived before their sensor was deleted with its history.
+    private func withoutThoseOfDeletedHistories(
+        _ alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)]
+    ) throws -> [(edge: Alarm.Edge, heard: Received<Alarm>)] {
+        let rows = try fetch(
+            """
+            SELECT u.number FROM unnest(\(alarms.map(\.heard.serial))::text[],
+                                        \(alarms.map(\.heard.received))::timestamptz[]) WITH ORDINALITY
+                AS u(serial, received, number)
+             WHERE EXISTS (SELECT FROM operator_action o
+                            WHERE o.serial = u.serial AND o.at >= u.received AND o.action = 'delete_with_history')
+            """)
+        let gone = Set(try rows.map { try $0.integer("number", as: Int.self) - 1 })
+        return alarms.indices.filter { !gone.contains($0) }.map { alarms[$0] }
     }
 
     /// The number of a sensor that `sensorIDs` has looked up.
@@ -133,10 +162,9 @@ extension StoreConnection {
     /// as many are left out as are there: the same in all columns, arrival included, is taken for the same line.
     /// - Throws: `StoreError`.
     public func record(logs: [Received<LogLine>], clockRule: ClockRule) throws {
-        let ids = try sensorIDs(for: Array(Set(logs.map(\.serial))))
-        let sensors = try logs.map { try Self.number(of: $0.serial, in: ids) }
         let times = logs.map { clockRule.judge(start: $0.content.at, spanNanoseconds: 0, received: $0.received).time }
-        try transaction { session in
+        try withSensorIDs(for: Array(Set(logs.map(\.serial)))) { ids, session in
+            let sensors = try logs.map { try Self.number(of: $0.serial, in: ids) }
             _ = try session.run(
                 """
                 INSERT INTO sensor_log ("time", received_at, boot_id, sensor_id, level, text)
@@ -168,5 +196,19 @@ extension StoreConnection {
             try Self.write(new, session)
             return new
         }
+    }
+}
+
+extension Session {
+    /// The numbers, with those of deleted names replaced by the sensors that were renamed from them.
+    fileprivate func followingRenames(_ ids: [SerialNumber: Int32]) throws -> [SerialNumber: Int32] {
+        let rows = try fetch(
+            """
+            SELECT serial, renamed_to FROM sensor
+             WHERE sensor_id = ANY (\(ids.values.sorted())::int[]) AND deleted_at IS NOT NULL AND renamed_to IS NOT NULL
+            """)
+        var ids = ids
+        for row in rows { ids[try row.serial("serial")] = try row.integer("renamed_to", as: Int32.self) }
+        return ids
     }
 }

@@ -10,7 +10,7 @@ extension StoreConnection {
             try session.fetch(
                 """
                 SELECT s.serial FROM sensor s LEFT JOIN target t USING (target_id)
-                WHERE \(selector.sql) ORDER BY s.serial
+                WHERE s.deleted_at IS NULL AND (\(selector.sql)) ORDER BY s.serial
                 """
             ).map { try $0.text("serial") }
         }
@@ -30,8 +30,10 @@ extension StoreConnection {
                     SELECT * FROM unnest(\(words)::text[], \(globs)::text[]) WITH ORDINALITY
                         AS u(serial, pattern, number))
                 SELECT w.number, s.serial FROM word w JOIN sensor s ON s.serial = w.serial
+                 WHERE s.deleted_at IS NULL
                 UNION ALL
                 SELECT w.number, s.serial FROM word w JOIN sensor s ON s.serial LIKE w.pattern
+                 WHERE s.deleted_at IS NULL
                 ORDER BY number, serial
                 """
             ).reduce(into: Array(repeating: [String](), count: patterns.count)) {

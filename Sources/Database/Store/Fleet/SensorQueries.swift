@@ -147,7 +147,8 @@ public struct SensorDetail: Sendable, Equatable {
 
 /// Queries about sensors. Each is one transaction of at most 30 s.
 extension StoreConnection {
-    /// Reads the sensors that exist among these serial numbers, or all, by serial number.
+    /// Reads the sensors that exist among these serial numbers, or all, by serial number. Deleted ones are left out, as in
+    /// all lists.
     /// - Parameter allValues: whether to read the newest values of all channels, not only of the first by name.
     /// - Throws: `StoreError`.
     public func sensorSummaries(_ serials: [String]? = nil, allValues: Bool = false) throws -> [SensorSummary] {
@@ -160,7 +161,7 @@ extension StoreConnection {
     /// - Throws: `StoreError`.
     public func serials(countMax: Int = 100_000) throws -> [String] {
         try transaction(timeout: .seconds(30)) { session in
-            try session.fetch("SELECT serial FROM sensor ORDER BY serial LIMIT \(countMax)")
+            try session.fetch("SELECT serial FROM sensor WHERE deleted_at IS NULL ORDER BY serial LIMIT \(countMax)")
                 .map { try $0.text("serial") }
         }
     }
@@ -211,7 +212,7 @@ extension Session {
                     FROM (SELECT latest.*, coalesce(c.name, channel::text) AS name, coalesce(c.unit, '') AS unit
                         FROM latest LEFT JOIN channel c USING (sensor_id, channel) WHERE \(isAsked)) named
                     GROUP BY sensor_id) l USING (sensor_id)
-            \(ifPresent: serials, { "WHERE s.serial = ANY (\($0)::text[])" })
+            WHERE s.deleted_at IS NULL \(ifPresent: serials, { "AND s.serial = ANY (\($0)::text[])" })
             ORDER BY s.serial
             """
         ).map(summary)

@@ -19,8 +19,8 @@ struct SensorWords: Sendable {
     /// Sensors whose Last Will arrived; some may be gateways.
     private(set) var wills: [(serial: SerialNumber, received: Timestamp)] = []
 
-    /// The sensors that announced themselves; some may be new.
-    var announced: [SerialNumber] { Array(places.keys) + wills.map(\.serial) }
+    /// The sensors that announced themselves; some may be new, or deleted: then they are sensors again.
+    var announced: [SerialNumber] { Array(places.keys) }
 
     mutating func note(_ heard: Received<Announcement>) {
         words[heard.serial, default: []].append((heard.received, .announcement(heard.content)))
@@ -101,11 +101,11 @@ extension StoreConnection {
                 SELECT \(TwinRow.columns), \(microseconds("d.data_at")) AS data_us, \(microseconds("now()")) AS now_us
                   FROM sensor s LEFT JOIN (SELECT sensor_id, max(received_at) AS data_at FROM latest GROUP BY sensor_id) d
                     USING (sensor_id)
-                 WHERE s.presence = 'lost'
+                 WHERE s.deleted_at IS NULL AND (s.presence = 'lost'
                     OR s.presence = 'online' AND coalesce(greatest(s.last_seen, d.data_at), '-infinity')
                         < now() - make_interval(secs => \(Presence.silentSecondsMin))
                     OR s.presence <> 'online'
-                        AND d.data_at > now() - make_interval(secs => \(Presence.dataSilentSecondsMax))
+                        AND d.data_at > now() - make_interval(secs => \(Presence.dataSilentSecondsMax)))
                  ORDER BY s.sensor_id FOR NO KEY UPDATE OF s SKIP LOCKED
                 """)
             let changed = try rows.compactMap { row -> TwinRow? in
@@ -127,7 +127,7 @@ extension StoreConnection {
         let rows = try fetch(
             """
             SELECT presence, count(*) AS n, count(*) FILTER (WHERE state = 'awake') AS awake
-              FROM sensor GROUP BY presence
+              FROM sensor WHERE deleted_at IS NULL GROUP BY presence
             """)
         return Dictionary(
             try rows.map { row in
@@ -163,6 +163,7 @@ extension Session {
         try fetch(
             """
             SELECT \(TwinRow.columns) FROM sensor s WHERE s.serial = ANY (\(serials)::text[])
+               AND s.deleted_at IS NULL
             ORDER BY s.sensor_id FOR NO KEY UPDATE
             """
         ).map(TwinRow.init)
@@ -178,6 +179,7 @@ extension Session {
                       FROM unnest(\(wills.map(\.serial))::text[], \(wills.map(\.received))::timestamptz[])
                         AS u(gateway, received) GROUP BY gateway) w
               JOIN sensor s ON s.serial ~>=~ (w.gateway || '--') AND s.serial ~<~ (w.gateway || '-.')
+             WHERE s.deleted_at IS NULL
              ORDER BY s.sensor_id FOR NO KEY UPDATE OF s
             """)
         try write(

@@ -4,23 +4,70 @@ public import Rules
 internal import Time
 
 extension StoreConnection {
+    /// The version of sensors' names: it grows whenever a sensor is deleted or renamed. Who keeps numbers of sensors reads
+    /// it first, and gives it to the transaction that writes by them.
+    /// - Throws: `StoreError`.
+    public func namesVersion() throws -> Int64 {
+        try fetchOne("SELECT names_version() AS version").integer("version")
+    }
+
+    /// Runs a transaction that writes by the numbers of sensors, as `sensorIDs`; no sensor is deleted or renamed meanwhile.
+    /// - Throws: `StoreError`, or what `body` throws.
+    func withSensorIDs<Result: Sendable>(
+        for serials: [SerialNumber], reviving: Bool = true,
+        _ body: @Sendable ([SerialNumber: Int32], inout Session) throws -> Result
+    ) throws -> Result {
+        var triesLeft = 10
+        while true {
+            let version = try namesVersion()
+            let ids = try sensorIDs(for: serials, reviving: reviving)
+            do {
+                return try transaction(prelude: "SELECT names_hold(\(version))") { session in try body(ids, &session) }
+            } catch let error as StoreError where error.sqlState == Self.namesChanged && triesLeft > 0 {
+                triesLeft -= 1
+            }
+        }
+    }
+
+    /// The SQLSTATE of `names_hold`.
+    static let namesChanged = "IOT03"
+
     /// The numbers of sensors; unknown sensors are registered.
+    ///
+    /// A deleted sensor that sends something is a sensor again, with the history that was kept and without tags, desired
+    /// properties and target.
     ///
     /// Selects before it inserts: an INSERT that finds its row takes a number from the sequence all the same. The INSERT is a
     /// transaction of its own with the sensors in order, so that writers that meet the same new sensors wait for each other
     /// but never in a circle.
+    /// - Parameter reviving: false: a deleted sensor stays deleted, and its number is returned.
     /// - Throws: `StoreError`.
-    public func sensorIDs(for serials: [SerialNumber]) throws -> [SerialNumber: Int32] {
-        var ids = try knownSensorIDs(serials)
+    public func sensorIDs(for serials: [SerialNumber], reviving: Bool = true) throws -> [SerialNumber: Int32] {
+        if serials.isEmpty { return [:] }
+        var ids = try knownSensorIDs(serials, withDeleted: !reviving)
         let missing = Set(serials).filter { ids[$0] == nil }.sorted()
         if missing.isEmpty { return ids }
         try run("INSERT INTO sensor (serial) SELECT unnest(\(missing)::text[]) ON CONFLICT (serial) DO NOTHING")
-        ids.merge(try knownSensorIDs(missing)) { _, new in new }
+        ids.merge(try knownSensorIDs(missing, withDeleted: !reviving)) { _, new in new }
+        let deleted = missing.filter { ids[$0] == nil }
+        if !reviving || deleted.isEmpty { return ids }
+        try run(
+            """
+            UPDATE sensor s SET deleted_at = NULL, renamed_to = NULL, first_seen = now()
+              FROM (SELECT sensor_id FROM sensor WHERE serial = ANY (\(deleted)::text[]) AND deleted_at IS NOT NULL
+                     ORDER BY sensor_id FOR NO KEY UPDATE) d
+             WHERE s.sensor_id = d.sensor_id
+            """)
+        ids.merge(try knownSensorIDs(deleted, withDeleted: false)) { _, new in new }
         return ids
     }
 
-    private func knownSensorIDs(_ serials: [SerialNumber]) throws -> [SerialNumber: Int32] {
-        let rows = try fetch("SELECT serial, sensor_id FROM sensor WHERE serial = ANY (\(serials)::text[])")
+    private func knownSensorIDs(_ serials: [SerialNumber], withDeleted: Bool) throws -> [SerialNumber: Int32] {
+        let rows = try fetch(
+            """
+            SELECT serial, sensor_id FROM sensor
+             WHERE serial = ANY (\(serials)::text[]) AND (deleted_at IS NULL OR \(withDeleted))
+            """)
         let (serial, id) = (try rows.column("serial"), try rows.column("sensor_id"))
         var ids: [SerialNumber: Int32] = [:]
         for row in rows { ids[try row.serial(serial)] = try row.integer(id, as: Int32.self) }
@@ -162,8 +209,6 @@ extension StoreConnection {
     public struct LimitedChannel: Sendable {
         /// The sensor's number.
         public var sensor: Int32
-        /// The sensor.
-        public var serial: SerialNumber
         /// The channel's number.
         public var channel: Int16
         /// The channel's name.
@@ -179,7 +224,7 @@ extension StoreConnection {
             """
             WITH wanted AS (
                 -- A value that is not a number is no limit.
-                SELECT s.sensor_id, s.serial, c.channel, c.name,
+                SELECT s.sensor_id, c.channel, c.name,
                        CASE jsonb_typeof(l.value->'high') WHEN 'number' THEN l.value->>'high' END AS high,
                        CASE jsonb_typeof(l.value->'low') WHEN 'number' THEN l.value->>'low' END AS low,
                        CASE jsonb_typeof(l.value->'hysteresis') WHEN 'number' THEN l.value->>'hysteresis' END AS hysteresis
@@ -191,12 +236,12 @@ extension StoreConnection {
             SELECT * FROM wanted
             UNION ALL
             -- An alarm whose limits were removed must still be cleared.
-            SELECT s.sensor_id, s.serial, c.channel, c.name, NULL, NULL, NULL
+            SELECT s.sensor_id, c.channel, c.name, NULL, NULL, NULL
               FROM alarm_state a JOIN sensor s USING (sensor_id) JOIN channel c USING (sensor_id, channel)
              WHERE a.alarm_id IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.sensor_id = a.sensor_id AND w.channel = a.channel)
             """)
-        let (sensor, serial) = (try rows.column("sensor_id"), try rows.column("serial"))
+        let sensor = try rows.column("sensor_id")
         let (channel, name) = (try rows.column("channel"), try rows.column("name"))
         let (high, low, hysteresis) = (
             try rows.column("high"), try rows.column("low"), try rows.column("hysteresis")
@@ -207,8 +252,8 @@ extension StoreConnection {
                 // NULL: the operator set none.
                 hysteresis: try row.optionalDouble(hysteresis) ?? 0)
             return LimitedChannel(
-                sensor: try row.integer(sensor, as: Int32.self), serial: try row.serial(serial),
-                channel: try row.integer(channel, as: Int16.self), name: try row.text(name), limits: limits)
+                sensor: try row.integer(sensor, as: Int32.self), channel: try row.integer(channel, as: Int16.self),
+                name: try row.text(name), limits: limits)
         }
     }
 }

@@ -58,6 +58,8 @@ public struct IngestBatch: Sendable {
     public var lastFingerprint: Int64
     /// The time at which the broker received the last message.
     public var lastReceived: Timestamp
+    /// The version of sensors' names that the numbers of sensors in here are of; nil: there is none in here.
+    public var names: Int64?
     /// The rows of `measurement`.
     public var measurements: [MeasurementRow] = []
     /// The ledger's changes.
@@ -88,6 +90,8 @@ public enum IngestConflict: Error, Sendable, Equatable {
     case leaseLost
     /// Another writer stored frames of the same sensor: its ledger must be read again.
     case ledgerChanged
+    /// Sensors were deleted or renamed: the numbers of sensors must be read again.
+    case namesChanged
 }
 
 extension StoreConnection {
@@ -105,6 +109,8 @@ extension StoreConnection {
             return closedTo
         } catch let error as StoreError where error.sqlState == "IOT01" {
             throw IngestConflict.leaseLost
+        } catch let error as StoreError where error.sqlState == Self.namesChanged {
+            throw IngestConflict.namesChanged
         } catch let error as StoreError where error.sqlState == "IOT02" {
             // More minutes were closed meanwhile. Rows that are noted as late without being late do no harm.
             try commit(batch, lateBefore: Timestamp(unixNanoseconds: .max))
@@ -115,7 +121,10 @@ extension StoreConnection {
     private func commit(_ batch: IngestBatch, lateBefore: Timestamp) throws {
         try transaction(
             timeout: Self.commitTimeout,
-            prelude: "SELECT pg_advisory_xact_lock(\(Self.lockKey(batch.lease.stream)))"
+            prelude: """
+                SELECT pg_advisory_xact_lock(\(Self.lockKey(batch.lease.stream))); \
+                SELECT names_hold(\(batch.names)::bigint)
+                """
         ) { session in
             try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
             try Self.noteLate(batch.measurements.filter { $0.time < lateBefore }, session)
@@ -190,10 +199,25 @@ extension StoreConnection {
         return starts..<ends
     }
 
-    /// Writes newest values in a transaction of their own.
-    /// - Throws: `StoreError`.
-    public func commit(latest: [LatestValue]) throws {
-        try transaction { session in try Self.write(latest, session) }
+    /// Writes newest values in a transaction of their own. Values of sensors that were deleted with their history are left
+    /// out.
+    /// - Parameter names: as `IngestBatch.names`.
+    /// - Throws: `IngestConflict.namesChanged` or `StoreError`.
+    public func commit(latest: [LatestValue], names: Int64? = nil) throws {
+        do { try write(latest: latest, names: names) } catch let error as StoreError
+            where error.sqlState == Self.namesChanged
+        {
+            throw IngestConflict.namesChanged
+        }
+    }
+
+    private func write(latest: [LatestValue], names: Int64?) throws {
+        try transaction(prelude: "SELECT names_hold(\(names)::bigint)") { session in
+            let rows = try session.fetch(
+                "SELECT sensor_id FROM sensor WHERE sensor_id = ANY (\(Set(latest.map(\.sensor)).sorted())::int[])")
+            let known = Set(try rows.map { try $0.integer("sensor_id", as: Int32.self) })
+            try Self.write(latest.filter { known.contains($0.sensor) }, session)
+        }
     }
 
     /// Writes the ledger's changes, in the transaction that stores the frames.
@@ -320,7 +344,7 @@ extension StoreConnection {
                                  \(values.map(\.rateHertz))::float8[], \(values.map(\.clock))::smallint[],
                                  \(values.map(\.clockOffsetSeconds))::float8[])
             ON CONFLICT (sensor_id, channel) DO UPDATE
-            SET "time" = EXCLUDED."time", received_at = EXCLUDED.received_at, value = EXCLUDED.value,
+            SET "time" = EXCLUDED."time", received_at = coalesce(EXCLUDED.received_at, l.received_at), value = EXCLUDED.value,
                 min = EXCLUDED.min, max = EXCLUDED.max, rms = EXCLUDED.rms, sample_rate_hz = EXCLUDED.sample_rate_hz,
                 clock = EXCLUDED.clock, clock_offset_s = EXCLUDED.clock_offset_s
             WHERE l."time" <= EXCLUDED."time"

@@ -11,6 +11,8 @@ public struct SensorNumbers: Sendable {
 
     private var sensors: [SerialNumber: Int32]
     private var channels: [Int32: [String: Int16]]
+    /// The version of sensors' names before the first number was read, for `IngestBatch.names`; nil: none was read.
+    public private(set) var version: Int64?
 
     /// Numbers that are known; none by default.
     /// - Parameter channels: the numbers of the channels by name, for each sensor's number.
@@ -40,6 +42,7 @@ public struct SensorNumbers: Sendable {
     public mutating func load(for frames: some Collection<SensorFrame>, from store: StoreConnection) async throws {
         if sensors.count > Self.sensorsMax || channels.count > Self.sensorsMax { self = SensorNumbers() }
         let unknown = unknownSensors(in: frames)
+        if !unknown.isEmpty, version == nil { version = try await store.namesVersion() }
         if !unknown.isEmpty { sensors.merge(try await store.sensorIDs(for: unknown)) { _, new in new } }
         for (sensor, names) in unknownNames(in: frames) {
             channels[sensor] = try await store.channelNumbers(sensor: sensor, names: names)

@@ -59,6 +59,8 @@ public struct QuarantineFilter: Sendable {
 public struct QuarantineBatch: Sendable {
     /// The rows of `quarantine` that the frames come from.
     public var ids: [Int64]
+    /// The version of sensors' names that the numbers of sensors in here are of; nil: there is none in here.
+    public var names: Int64?
     /// The rows of `measurement`.
     public var measurements: [MeasurementRow] = []
     /// The ledger's changes.
@@ -132,7 +134,13 @@ extension StoreConnection {
     ///   but after `StoreError.lost` the result is unknown. In each case the caller may retry: a row that still exists
     ///   has not been stored.
     public func commit(_ batch: QuarantineBatch) throws {
-        try transaction { session in
+        do { try write(batch) } catch let error as StoreError where error.sqlState == Self.namesChanged {
+            throw IngestConflict.namesChanged
+        }
+    }
+
+    private func write(_ batch: QuarantineBatch) throws {
+        try transaction(prelude: "SELECT names_hold(\(batch.names)::bigint)") { session in
             // First, so that the second of two concurrent transactions waits here and then finds no row.
             try Self.takeOut(batch.ids, session)
             try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }

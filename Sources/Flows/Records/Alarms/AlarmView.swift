@@ -27,6 +27,8 @@ public struct AlarmView: Codable, Sendable, Equatable {
     public var limitValue: Double?
     /// The value that cleared the alarm.
     public var clearValue: Double?
+    /// Why the alarm was cleared: `sensor_deleted`; nil: its samples cleared it, or it is active.
+    public var clearCause: String?
     /// One sentence for people.
     public var text: String
 
@@ -40,6 +42,7 @@ public struct AlarmView: Codable, Sendable, Equatable {
         case value
         case limitValue = "limit_value"
         case clearValue = "clear_value"
+        case clearCause = "clear_cause"
         case text
     }
 }
@@ -51,6 +54,6 @@ extension AlarmView {
             id: record.id, sensor: record.serial, channel: record.channel, channelName: record.channelName,
             unit: record.unit, rule: record.rule, isActive: record.isActive, raisedAt: record.raisedAt,
             clearedAt: record.clearedAt, value: record.value, limitValue: record.limit,
-            clearValue: record.clearValue, text: record.text)
+            clearValue: record.clearValue, clearCause: record.clearCause, text: record.text)
     }
 }

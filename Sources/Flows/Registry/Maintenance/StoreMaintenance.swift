@@ -6,7 +6,7 @@ internal import Service
 internal import Store
 internal import Time
 
-/// Maintains the store: computes rollups, drops old data, records sizes, and checks that all of this works.
+/// Maintains the store: computes rollups, drops old data, completes deletions of histories, records sizes, and checks that all of this works.
 ///
 /// Several registries may run it: the database serializes each step.
 struct StoreMaintenance {
@@ -16,6 +16,8 @@ struct StoreMaintenance {
     static let recordInterval: Duration = .seconds(10)
     /// How often policies are applied and checked.
     static let policyInterval: Duration = .seconds(60)
+    /// How often deletions of histories that were interrupted are continued.
+    static let deletionInterval: Duration = .seconds(10)
     /// How often a persistent fault is logged.
     static let reminderInterval: Duration = .seconds(3600)
 
@@ -36,6 +38,11 @@ struct StoreMaintenance {
                 {
                     try await $0.recordIngest()
                 }
+            }
+            group.addTask {
+                try await every(
+                    Self.deletionInterval, "deleting histories", part: "deletions", context.openStore("deletions"),
+                    deleteHistories)
             }
             group.addTask {
                 var reminders = Reminders()
@@ -71,6 +78,14 @@ struct StoreMaintenance {
                 throw error
             }
             try await noteLag(store)
+        }
+    }
+
+    /// Continues the deletions of histories that iotctl began and did not complete.
+    private func deleteHistories(_ store: StoreConnection) async throws {
+        for action in try await store.unfinishedDeletions() {
+            do { try await store.deleteHistory(of: action.id) } catch is CancellationError { return }
+            context.logger.info("the history of \(action.serial), which \(action.issuer) deleted, is gone")
         }
     }
 

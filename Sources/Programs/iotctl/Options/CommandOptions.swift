@@ -202,7 +202,8 @@ struct CommandOptions: ParsableArguments {
         }
     }
 
-    private static var issuer: String {
+    /// The person who acts, as commands and the record of deletions and renames name it.
+    static var issuer: String {
         let process = ProcessInfo.processInfo
         let issuer = "iotctl \(process.userName)@\(process.hostName)"
         return String(decoding: issuer.utf8.prefix(128), as: UTF8.self)

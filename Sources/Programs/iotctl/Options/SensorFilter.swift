@@ -73,6 +73,14 @@ extension StoreConnection {
         return serials[0]
     }
 
+    /// The serial of the one sensor that a word names, to read its samples. It may be a deleted sensor whose history was
+    /// kept.
+    /// - Throws: as `requireOne`.
+    func requireHistory(of word: String) throws -> String {
+        if try !deletedSensors(among: [word]).isEmpty { return word }
+        return try requireOne(word)
+    }
+
     /// The serials of the sensors that a selector matches, in order.
     /// - Throws: `Failure` with `notFound` if no sensor matches; `StoreError`.
     func require(_ selector: SensorSelector) throws -> [String] {

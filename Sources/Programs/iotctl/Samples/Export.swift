@@ -39,6 +39,8 @@ struct Export: AsyncParsableCommand {
             Rate, scale and format must not change within a WAV file; a CSV file has no
             such limit. A WAV file above 4 GiB has the format RF64.
 
+            A kept history of a deleted sensor is exported by the serial number.
+
             iotctl import reads both formats. The file gets its name when it is complete.
 
             Exit codes: 0 written; 1 failed; 2 no such sensor, channel or samples; 64
@@ -88,7 +90,7 @@ struct Export: AsyncParsableCommand {
 
     private func export() async throws {
         let store = try Connections().store()
-        let sensor = try await store.requireOne(sensor)
+        let sensor = try await store.requireHistory(of: sensor)
         guard let serial = SerialNumber(sensor), let number = try await store.sensorID(of: serial) else { return }
         let chosen = try await store.requireChannel(channel, of: sensor)
         let header = SampleFileHeader(

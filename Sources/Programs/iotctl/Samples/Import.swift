@@ -94,9 +94,12 @@ struct Import: AsyncParsableCommand {
                 line.clear()
                 return try show(contents, serial, name, plan)
             }
+            // Before the numbers, so that they are of this version or a later one.
+            let names = try await store.namesVersion()
             let (sensor, number) = try await numbers(store, serial, name, contents)
             try await check(store, sensor, number, boot, contents)
-            let summary = try await file.run(store, sensor: sensor, channel: number, boot: boot) { summary in
+            let summary = try await file.run(store, sensor: sensor, channel: number, boot: boot, names: names) {
+                summary in
                 line.show("\(summary.stored) of \(contents.survey.samples) samples stored")
             }
             line.clear()

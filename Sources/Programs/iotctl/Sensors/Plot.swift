@@ -97,7 +97,7 @@ struct Plot: AsyncParsableCommand {
     func run() async throws {
         try await perform {
             let store = try Connections().store()
-            _ = try await store.require([sensor])
+            _ = try await store.requireHistory(of: sensor)
             let channels = try await chosenChannels(store)
             let range = from..<max(to ?? .now, from.advanced(byNanoseconds: 1))
             let columns = width ?? Screen.size?.columns ?? Screen.Size.standard.columns

@@ -62,7 +62,7 @@ struct Spectrum: AsyncParsableCommand {
     func run() async throws {
         try await perform {
             let store = try Connections().store()
-            let sensor = try await store.requireOne(sensor)
+            let sensor = try await store.requireHistory(of: sensor)
             let channel = try await store.requireChannel(channel, of: sensor)
             guard
                 let spectrum = try await store.spectrum(

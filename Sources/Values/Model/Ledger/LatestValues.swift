@@ -8,8 +8,8 @@ public struct LatestValue: Sendable, Equatable {
     public var channel: Int16
     /// When the value was taken.
     public var time: Timestamp
-    /// When its frame arrived.
-    public var received: Timestamp
+    /// When its frame arrived; nil: it comes from a file.
+    public var received: Timestamp?
     /// The last sample of its frame.
     public var value: Double
     /// What all samples of the channel in that frame come to.

@@ -13,8 +13,9 @@ CREATE OR REPLACE VIEW fleet AS
                    FROM latest GROUP BY 1) l USING (sensor_id)
       LEFT JOIN (SELECT sensor_id, count(*)::int AS alarms_open FROM alarm
                   WHERE cleared_at IS NULL AND raised_at IS NOT NULL GROUP BY 1) a USING (sensor_id)
-      LEFT JOIN (SELECT sensor_id, sum(missing)::bigint AS frames_missing FROM sequence_gap GROUP BY 1) g USING (sensor_id);
-COMMENT ON VIEW fleet IS 'One row for each sensor: kind, position, state, and counts of alarms and losses.';
+      LEFT JOIN (SELECT sensor_id, sum(missing)::bigint AS frames_missing FROM sequence_gap GROUP BY 1) g USING (sensor_id)
+     WHERE s.deleted_at IS NULL;
+COMMENT ON VIEW fleet IS 'One row for each sensor that is not deleted: kind, position, state, and counts of alarms and losses.';
 COMMENT ON COLUMN fleet.sensor_id IS 'Its number.';
 COMMENT ON COLUMN fleet.serial IS 'Its serial number.';
 COMMENT ON COLUMN fleet.kind IS 'As in sensor.';
