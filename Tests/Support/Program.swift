@@ -4,7 +4,7 @@ internal import Synchronization
 /// A child process with its output in files.
 public final class Program: Sendable {
     /// How a process ended.
-    public struct Result: Sendable {
+    public struct Outcome: Sendable {
         /// Its exit code; for one that a signal ended, 128 and the signal's number.
         public var status: Int32
         /// What it wrote to stdout.
@@ -83,7 +83,7 @@ public final class Program: Sendable {
     public static func run(
         _ path: String, _ arguments: [String], environment: [String: String]? = nil, input: String? = nil,
         deadline: Duration = .seconds(120)
-    ) async throws -> Result {
+    ) async throws -> Outcome {
         let log = FileManager.default.temporaryDirectory.appending(path: "run-\(UUID().uuidString)")
         let program = try Program(path, arguments, environment: environment, input: input, log: log)
         defer {
@@ -106,7 +106,7 @@ public final class Program: Sendable {
     public func signal(_ number: Int32) { kill(pid, number) }
 
     /// Waits for its end; kills it when `deadline` has passed.
-    public func end(within deadline: Duration = .seconds(90)) async throws -> Result {
+    public func end(within deadline: Duration = .seconds(90)) async throws -> Outcome {
         do {
             try await eventually("the end of process \(pid)", within: deadline) { !isRunning }
         } catch {
@@ -116,12 +116,12 @@ public final class Program: Sendable {
         let status = process.withLock { process in
             process.terminationReason == .uncaughtSignal ? 128 + process.terminationStatus : process.terminationStatus
         }
-        return Result(status: status, output: output, errors: errors)
+        return Outcome(status: status, output: output, errors: errors)
     }
 
     /// SIGTERM, unless it has ended, and waits for the end.
     @discardableResult
-    public func stop(within deadline: Duration = .seconds(60)) async throws -> Result {
+    public func stop(within deadline: Duration = .seconds(60)) async throws -> Outcome {
         if isRunning { signal(SIGTERM) }
         return try await end(within: deadline)
     }

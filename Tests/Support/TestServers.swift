@@ -203,7 +203,7 @@ public struct TestSystem: Sendable {
     public func run(
         _ program: String, _ arguments: [String] = [], changing: [String: String] = [:], input: String? = nil,
         deadline: Duration = .seconds(120)
-    ) async throws -> Program.Result {
+    ) async throws -> Program.Outcome {
         let path = program.hasPrefix("/") ? program : Program.built(program).path
         return try await Program.run(
             path, arguments, environment: environment.merging(changing) { _, new in new }, input: input,

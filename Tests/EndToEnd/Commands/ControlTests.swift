@@ -118,7 +118,7 @@ extension EndToEnd {
                     var outcome: String
                     var reason: String
                 }
-                func outcomes(_ result: Program.Result) throws -> [Outcome] {
+                func outcomes(_ result: Program.Outcome) throws -> [Outcome] {
                     try JSONDecoder().decode([Outcome].self, from: Data(result.output.utf8))
                 }
                 // The timeout of answers is 10 s.
@@ -152,7 +152,7 @@ extension EndToEnd {
         }
 
         /// One that answers after the expiry: what it says in the end is what is kept.
-        private func expectLateAnswer(_ system: TestSystem, to result: Program.Result) async throws {
+        private func expectLateAnswer(_ system: TestSystem, to result: Program.Outcome) async throws {
             struct Outcome: Decodable { var id: String }
             let outcomes = try JSONDecoder().decode([Outcome].self, from: Data(result.output.utf8))
             let id = try #require(outcomes.first?.id)
@@ -197,7 +197,7 @@ extension EndToEnd {
             }
         }
 
-        private func expectOneLine(_ result: Program.Result, _ status: Int32, naming place: String) throws {
+        private func expectOneLine(_ result: Program.Outcome, _ status: Int32, naming place: String) throws {
             #expect(result.status == status, "\(result.errors)")
             #expect(result.output.isEmpty)
             #expect(result.complaints.count == 1, "\(result.errors)")

@@ -39,7 +39,7 @@ extension EndToEnd {
             var milliseconds: Int?
         }
 
-        private func results(_ result: Program.Result) throws -> [Result] {
+        private func results(_ result: Program.Outcome) throws -> [Result] {
             try JSONDecoder().decode([Result].self, from: Data(result.output.utf8))
         }
 
@@ -184,7 +184,7 @@ extension EndToEnd {
 
         @Test func sensorsAreArranged() async throws {
             try await withFleet { system in
-                func run(_ words: String...) async throws -> Program.Result {
+                func run(_ words: String...) async throws -> Program.Outcome {
                     try await system.run("iotctl", words)
                 }
                 func expect(_ status: Int32, _ part: String, _ words: String...) async throws {
@@ -237,7 +237,7 @@ extension EndToEnd {
 
         @Test func whatIsWantedOfAFleet() async throws {
             try await withFleet { system in
-                func run(_ words: String...) async throws -> Program.Result {
+                func run(_ words: String...) async throws -> Program.Outcome {
                     try await system.run("iotctl", words)
                 }
                 let plan = try await run("set", "-l", "kind=vibration", "rate=0.01kHz", "--dry-run")

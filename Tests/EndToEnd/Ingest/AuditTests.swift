@@ -39,7 +39,7 @@ struct AuditRecord: Decodable, Equatable {
     var causes: [String: Int64]
     var sensors: [Sensor]
 
-    init(_ result: Program.Result) throws {
+    init(_ result: Program.Outcome) throws {
         guard !result.output.isEmpty else { throw TestServers.Failure("no audit: \(result.errors)") }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase

@@ -40,7 +40,7 @@ extension EndToEnd {
             var injected: Counts
             var sensors: [Sensor]
 
-            init(_ result: Program.Result) throws {
+            init(_ result: Program.Outcome) throws {
                 #expect(result.status == 0, "\(result.errors.suffix(1000))")
                 let decoder = JSONDecoder()
                 decoder.keyDecodingStrategy = .convertFromSnakeCase

@@ -59,7 +59,7 @@ extension EndToEnd {
             for statement in statements { try await system.store.run(statement) }
         }
 
-        private func lines(_ result: Program.Result) -> [String] {
+        private func lines(_ result: Program.Outcome) -> [String] {
             result.output.split(separator: "\n").map { String($0) }
         }
 

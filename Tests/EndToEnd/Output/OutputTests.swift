@@ -77,7 +77,7 @@ extension EndToEnd {
         private func onTerminal(
             _ system: TestSystem, columns: Int = 80, rows: Int = 24, steps: String = "[]", _ arguments: String...,
             changing: [String: String] = [:]
-        ) async throws -> Program.Result {
+        ) async throws -> Program.Outcome {
             let script = TestServers.root.appending(path: "Tests/EndToEnd/Outside/terminal.py").path
             return try await system.run(
                 "/usr/bin/python3",

@@ -6,11 +6,11 @@ import Testing
 extension EndToEnd {
     /// `iotctl quarantine` as a process: stdout, stderr and exit codes apart.
     @Suite struct Quarantined {
-        private func json(_ result: Program.Result) throws -> Any {
+        private func json(_ result: Program.Outcome) throws -> Any {
             try JSONSerialization.jsonObject(with: Data(result.output.utf8))
         }
 
-        private func list(_ result: Program.Result) throws -> [[String: Any]] {
+        private func list(_ result: Program.Outcome) throws -> [[String: Any]] {
             try #require(try json(result) as? [[String: Any]])
         }
 

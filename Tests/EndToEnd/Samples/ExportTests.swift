@@ -9,7 +9,7 @@ extension EndToEnd {
     @Suite struct Exporting {
         private func path(_ system: TestSystem, _ name: String) -> String { system.folder.appending(path: name).path }
 
-        private func export(_ system: TestSystem, _ words: [String]) async throws -> Program.Result {
+        private func export(_ system: TestSystem, _ words: [String]) async throws -> Program.Outcome {
             let result = try await system.run("iotctl", ["export"] + words)
             #expect(result.status == 0 && result.output.isEmpty, "\(words): \(result.errors)")
             return result

@@ -55,7 +55,7 @@ extension EndToEnd {
             ] { try await system.store.run(sql) }
         }
 
-        private func plot(_ system: TestSystem, _ words: [String]) async throws -> Program.Result {
+        private func plot(_ system: TestSystem, _ words: [String]) async throws -> Program.Outcome {
             try await system.run("iotctl", ["plot", "lab-0001", "--from", Self.from, "--to", Self.to] + words)
         }
 

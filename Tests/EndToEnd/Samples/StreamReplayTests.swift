@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
     /// `iotctl replay` as a process, beside services that go on.
     @Suite struct Replaying {
-        private func summary(_ result: Program.Result) throws -> [String: Any] {
+        private func summary(_ result: Program.Outcome) throws -> [String: Any] {
             #expect(result.status == 0, "\(result.errors)")
             return try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
         }

@@ -19,7 +19,7 @@ extension EndToEnd {
             return list.output.split(separator: "\n").map(String.init)
         }
 
-        private func iotctl(_ system: TestSystem, _ words: String...) async throws -> Program.Result {
+        private func iotctl(_ system: TestSystem, _ words: String...) async throws -> Program.Outcome {
             let done = try await system.run("iotctl", words)
             #expect(done.status == 0, "\(words): \(done.errors)")
             return done

@@ -42,7 +42,7 @@ extension EndToEnd {
             }
 
             /// `scripts/backup VERB` of the backup.
-            func run(_ verb: String, of url: String? = nil) async throws -> Program.Result {
+            func run(_ verb: String, of url: String? = nil) async throws -> Program.Outcome {
                 let url = try url ?? system.value("DATABASE_URL")
                 return try await Program.run(
                     TestServers.root.appending(path: "scripts/backup").path, [verb, folder],

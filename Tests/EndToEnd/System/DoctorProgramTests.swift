@@ -19,7 +19,7 @@ extension EndToEnd {
             var healthy: Bool
             var findings: [Finding]
 
-            init(_ result: Program.Result) throws {
+            init(_ result: Program.Outcome) throws {
                 self = try JSONDecoder().decode(Report.self, from: Data(result.output.utf8))
             }
 

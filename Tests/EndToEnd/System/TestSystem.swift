@@ -66,7 +66,7 @@ struct Services {
     }
 }
 
-extension Program.Result {
+extension Program.Outcome {
     /// The lines of stderr, without the one by which iotctl says which servers it acts on.
     var complaints: [Substring] {
         errors.split(separator: "\n").filter { !$0.hasPrefix("iotctl: acting on ") }
@@ -92,7 +92,7 @@ struct SimulatorReport: Decodable {
     var givenUpFrames: Int64
     var sensors: [Sensor]
 
-    init(_ result: Program.Result) throws {
+    init(_ result: Program.Outcome) throws {
         guard let data = result.output.data(using: .utf8), !data.isEmpty else {
             throw TestServers.Failure("no report, status \(result.status): \(result.errors.suffix(2000))")
         }

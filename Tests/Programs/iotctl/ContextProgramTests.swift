@@ -25,13 +25,13 @@ import Testing
         /// Runs the built iotctl.
         func iotctl(
             _ words: String..., changing: [String: String] = [:], input: String? = nil
-        ) async throws -> Program.Result {
+        ) async throws -> Program.Outcome {
             try await run(Program.built("iotctl").path, words, changing: changing, input: input)
         }
 
         func run(
             _ path: String, _ words: [String], changing: [String: String] = [:], input: String? = nil
-        ) async throws -> Program.Result {
+        ) async throws -> Program.Outcome {
             let bin = Program.built("iotctl").deletingLastPathComponent().path
             let environment = ["HOME": folder.path, "PATH": "\(bin):/usr/bin:/bin", "LANG": "C.UTF-8"]
             return try await Program.run(

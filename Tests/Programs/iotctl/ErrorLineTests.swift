@@ -54,6 +54,17 @@ import Testing
         var errors: String
     }
 
+    /// `-w` hands its words to `iotctl watch`, which asks the database first; no server listens here.
+    @Test(arguments: ["sensors", "alarms", "commands"])
+    func watchingAListReachesTheDatabase(_ list: String) async throws {
+        let environment = ProcessInfo.processInfo.environment.merging([
+            "DATABASE_URL": "postgresql://iot@127.0.0.1:1/iot", "AMQP_URL": "amqp://127.0.0.1:1",
+        ]) { $1 }
+        let result = try await Program.run(
+            Program.built("iotctl").path, ["get", list, "lab-1", "-w"], environment: environment)
+        #expect(result.status == 69 && result.errors.hasPrefix("iotctl: "), "\(result.errors)")
+    }
+
     /// Python starts the program with a stdout that cannot be written, and with the usual SIGPIPE.
     private static let script = """
         import json, os, subprocess, sys

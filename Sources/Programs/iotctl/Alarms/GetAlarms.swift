@@ -42,9 +42,6 @@ struct GetAlarms: AsyncParsableCommand {
     func validate() throws {
         guard limit > 0 else { throw ValidationError("--limit must be more than 0") }
         try watch.check(output, ["--active": active, "--cleared": cleared, "--since": since != nil])
-        guard !watch.isOn || filter.isEmpty else {
-            throw ValidationError("-w shows the alarms of all sensors; give no sensor and no -l")
-        }
         guard !active || !cleared else { throw ValidationError("give --active or --cleared, not both") }
     }
 

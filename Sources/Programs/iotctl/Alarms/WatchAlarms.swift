@@ -6,7 +6,7 @@ internal import Records
 internal import Store
 internal import Wire
 
-/// `iotctl watch alarms`
+/// `iotctl watch alarms [SENSOR…|-l SELECTOR]`
 struct WatchAlarms: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alarms",
@@ -14,6 +14,7 @@ struct WatchAlarms: AsyncParsableCommand {
         discussion: """
             Examples:
               iotctl watch alarms
+              iotctl watch alarms -l hall=3
               iotctl watch alarms -C 1 -W 30s
               iotctl watch alarms -o json | jq 'select(.event == "trigger").text'
 
@@ -22,16 +23,23 @@ struct WatchAlarms: AsyncParsableCommand {
             """,
         aliases: ["alarm"])
 
+    @OptionGroup var filter: SensorFilter
+
     @OptionGroup var watch: WatchOptions
 
     func run() async throws {
         try await perform {
             let connections = try Connections()
             let store = connections.store()
+            let asked = try await filter.subscribed(in: store)
+            let keys =
+                asked?.flatMap { serial in Alarm.Edge.allCases.map { Routing.key(serial, .alarm($0)) } } ?? [
+                    "*.alarms.#"
+                ]
             try await watch.follow(
-                ["*.alarms.#"], over: connections, lengthMax: 10_000, state: AlarmWatch(),
+                keys, over: connections, lengthMax: 10_000, state: AlarmWatch(),
                 present: { known in
-                    let active = try await store.alarms(AlarmFilter(activeOnly: true))
+                    let active = try await store.alarms(AlarmFilter(activeOnly: true, serials: asked?.map(\.text)))
                     await store.close()
                     known = AlarmWatch(active: active.map(\.id))
                     return active.reversed().map(Self.line)

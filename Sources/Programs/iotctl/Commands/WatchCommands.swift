@@ -8,7 +8,7 @@ internal import Store
 internal import Time
 internal import Wire
 
-/// `iotctl watch commands [SENSOR…]`
+/// `iotctl watch commands [SENSOR…|-l SELECTOR]`
 struct WatchCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "commands",
@@ -27,8 +27,7 @@ struct WatchCommands: AsyncParsableCommand {
             """,
         aliases: ["command"])
 
-    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "sensor"), completion: .sensors)
-    var serials: [String] = []
+    @OptionGroup var filter: SensorFilter
 
     @OptionGroup var watch: WatchOptions
 
@@ -39,11 +38,13 @@ struct WatchCommands: AsyncParsableCommand {
         try await perform {
             let connections = try Connections()
             let store = connections.store()
-            let asked = try await serials.isEmpty ? nil : store.require(serials)
+            let asked = try await filter.subscribed(in: store)
             let keys =
-                asked?.compactMap { SerialNumber($0) }
-                .flatMap { [Routing.key($0, .command("#")), Routing.key($0, .acks)] } ?? ["*.commands.#", "*.acks"]
-            let open = CommandFilter(serials: asked, states: [.queued, .delivered], countMax: Self.openMax)
+                asked?.flatMap { [Routing.key($0, .command("#")), Routing.key($0, .acks)] } ?? [
+                    "*.commands.#", "*.acks",
+                ]
+            let open = CommandFilter(
+                serials: asked?.map(\.text), states: [.queued, .delivered], countMax: Self.openMax)
             try await watch.follow(
                 keys, over: connections, lengthMax: 100_000, state: CommandWatch(),
                 present: { known in

@@ -7,7 +7,8 @@ internal import Store
 /// The sensors that a list is about: those that serial numbers and globs name, those that `-l` selects, or all.
 struct SensorFilter: ParsableArguments {
     @Argument(
-        help: ArgumentHelp("Serial numbers or globs, such as 'lab-*'; all if none is given.", valueName: "sensor"),
+        help: ArgumentHelp(
+            "Serial numbers or globs, such as 'lab-*'; a list without any shows all.", valueName: "sensor"),
         completion: .sensors)
     var words: [String] = []
 
@@ -32,6 +33,20 @@ struct SensorFilter: ParsableArguments {
     func serials(in store: StoreConnection) async throws -> [String]? {
         if let selector { return try await store.require(selector) }
         return words.isEmpty ? nil : try await store.require(words)
+    }
+
+    /// The most sensors whose messages a command shows together: each is a binding at the broker.
+    private static let subscribedMax = 1000
+
+    /// The serials of the sensors, as `serials(in:)`, for a command that subscribes to the messages of each.
+    /// - Throws: `Failure` with `usage` if there are more than 1,000, and as `serials(in:)`.
+    func subscribed(in store: StoreConnection) async throws -> [SerialNumber]? {
+        guard let serials = try await serials(in: store) else { return nil }
+        guard serials.count <= Self.subscribedMax else {
+            throw Failure(
+                ExitStatus.usage, "\(serials.count.sensors); at most \(Self.subscribedMax) can be shown, or all")
+        }
+        return serials.compactMap { SerialNumber($0) }
     }
 }
 

@@ -36,7 +36,8 @@ extension AsyncParsableCommand {
                 words = try await filter.serials(in: store) ?? []
                 await store.close()
             }
-            var command = try type.parse(words + ["-o", output.format.word])
+            // The parser of an asynchronous command: that of a synchronous one refuses its completion in debug builds.
+            var command = try await type.asyncParse(words + ["-o", output.format.word])
             try await command.run()
         }
     }

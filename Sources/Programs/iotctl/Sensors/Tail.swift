@@ -16,7 +16,7 @@ struct Tail: AsyncParsableCommand {
         discussion: """
             Examples:
               iotctl tail lab-1
-              iotctl tail lab-1 lab-2 -C 10
+              iotctl tail lab-1 'press-*' -C 10
               iotctl tail -l kind=climate
               iotctl tail lab-1 -C 1 -W 5s -o json
               iotctl tail lab-1 -o json | jq '.channels[] | {name, mean}'
@@ -31,43 +31,27 @@ struct Tail: AsyncParsableCommand {
             reached.
             """)
 
-    /// The most sensors that are shown together.
-    private static let sensorsMax = 1000
-
-    @Argument(help: ArgumentHelp("Serial numbers.", valueName: "sensor"), completion: .sensors)
-    var sensors: [String] = []
-
-    @Option(
-        name: [.customShort("l"), .customLong("selector")],
-        help: ArgumentHelp("Sensors that match this: kind=vibration,hall=3.", valueName: "selector"),
-        transform: SensorSelector.read)
-    var selector: SensorSelector?
+    @OptionGroup var filter: SensorFilter
 
     @OptionGroup var live: LiveOptions
 
     func validate() throws {
-        if sensors.isEmpty == (selector == nil) {
-            throw ValidationError(
-                sensors.isEmpty
-                    ? "which sensors? give serial numbers or -l SELECTOR" : "give serial numbers or -l, not both")
-        }
+        if filter.isEmpty { throw ValidationError("which sensors? give serial numbers or -l SELECTOR") }
     }
 
     func run() async throws {
         try await perform {
             let connections = try Connections()
             let store = connections.store()
-            let serials = try await serials(in: store)
-            guard serials.count <= Self.sensorsMax else {
-                throw Failure(ExitStatus.usage, "\(serials.count.sensors); at most \(Self.sensorsMax) are shown")
-            }
+            let numbers = try await filter.subscribed(in: store) ?? []
+            let serials = numbers.map(\.text)
             let channels = try await store.channels(of: serials)
             await store.close()
             let names = channels.mapValues {
                 Dictionary($0.map { ($0.channel, $0.name) }, uniquingKeysWith: { first, _ in first })
             }
             let layout = TailLayout(serials: serials, channels: channels, width: Screen.size?.columns)
-            let keys = serials.compactMap { SerialNumber($0) }.map { Routing.key($0, .data) }
+            let keys = numbers.map { Routing.key($0, .data) }
             try await live.follow(keys, over: connections, lengthMax: 1000, state: ()) { delivery, _ in
                 let frame = unsafe try DataPayload.decode(delivery.body.span.bytes)
                 let serial = try? Routing.parse(key: delivery.key).serial
@@ -82,10 +66,5 @@ struct Tail: AsyncParsableCommand {
                 return lines
             }
         }
-    }
-
-    private func serials(in store: StoreConnection) async throws -> [String] {
-        if let selector { return try await store.require(selector) }
-        return try await store.require(sensors)
     }
 }

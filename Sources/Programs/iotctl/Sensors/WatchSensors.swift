@@ -8,7 +8,7 @@ internal import Store
 internal import Time
 internal import Wire
 
-/// `iotctl watch sensors [SENSOR…]`
+/// `iotctl watch sensors [SENSOR…|-l SELECTOR]`
 struct WatchSensors: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sensors",
@@ -16,7 +16,7 @@ struct WatchSensors: AsyncParsableCommand {
         discussion: """
             Examples:
               iotctl watch sensors
-              iotctl watch sensors lab-1 lab-2
+              iotctl watch sensors lab-1 'press-*'
               iotctl watch sensors lab-1 -C 1 -W 60s
               iotctl watch sensors -o json | jq 'select(.property == "presence")'
 
@@ -30,8 +30,7 @@ struct WatchSensors: AsyncParsableCommand {
             """,
         aliases: ["sensor"])
 
-    @Argument(help: ArgumentHelp("Serial numbers; all if none is given.", valueName: "sensor"), completion: .sensors)
-    var serials: [String] = []
+    @OptionGroup var filter: SensorFilter
 
     @OptionGroup var watch: WatchOptions
 
@@ -39,12 +38,12 @@ struct WatchSensors: AsyncParsableCommand {
         try await perform {
             let connections = try Connections()
             let store = connections.store()
-            let asked = try await serials.isEmpty ? nil : store.require(serials)
-            let keys = asked?.compactMap { SerialNumber($0) }.map { Routing.key($0, .registry) } ?? ["*.registry"]
+            let asked = try await filter.subscribed(in: store)
+            let keys = asked?.map { Routing.key($0, .registry) } ?? ["*.registry"]
             try await watch.follow(
                 keys, over: connections, lengthMax: 100_000, state: SensorWatch([]), isStateNeeded: true,
                 present: { known in
-                    let summaries = try await store.sensorSummaries(asked)
+                    let summaries = try await store.sensorSummaries(asked?.map(\.text))
                     await store.close()
                     known = SensorWatch(summaries)
                     return summaries.map(Self.line) + known.present.map { Self.value($0, .now) }

@@ -227,7 +227,7 @@ public struct LogLine: Sendable, Equatable {
 /// An alarm: a value left its limits or returned within them.
 public struct Alarm: Sendable, Equatable {
     /// Whether the alarm begins or ends.
-    public enum Edge: String, Sendable {
+    public enum Edge: String, Sendable, CaseIterable {
         /// The value left its limits: the alarm begins.
         case trigger
         /// The value returned within its limits: the alarm ends.
