@@ -42,8 +42,12 @@ extension EndToEnd {
                     try await eventually("a partition says that it has no broker") {
                         await TestServers.get(address + "/readyz")?.body.contains("broker") == true
                     }
+                    // In the order in which replicas renew their leases, or the two wait for each other.
                     try await services.system.store.run(
-                        "UPDATE ingest_partition SET owner = 'other', epoch = epoch + 1, lease_until = now() + '1 h'")
+                        """
+                        UPDATE ingest_partition SET owner = 'other', epoch = epoch + 1, lease_until = now() + '1 h'
+                         WHERE stream IN (SELECT stream FROM ingest_partition ORDER BY stream FOR UPDATE)
+                        """)
                     try await eventually("nothing is held") {
                         try await ingester.metric("iot_ingest_partitions_held") == 0
                     }

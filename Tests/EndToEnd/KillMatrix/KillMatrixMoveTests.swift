@@ -37,7 +37,12 @@ extension EndToEnd.KillMatrix {
             let begin = ContinuousClock.now
             for _ in 1...10 {
                 let taken = try await arena.system.number(epochs)
-                try await arena.system.store.run("UPDATE ingest_partition SET owner = NULL, lease_until = NULL")
+                // In the order in which replicas renew their leases, or the two wait for each other.
+                try await arena.system.store.run(
+                    """
+                    UPDATE ingest_partition SET owner = NULL, lease_until = NULL
+                     WHERE stream IN (SELECT stream FROM ingest_partition ORDER BY stream FOR UPDATE)
+                    """)
                 try await eventually("all are taken again", within: Arena.moveMax) {
                     try await arena.system.number(epochs) >= taken + 4
                 }
