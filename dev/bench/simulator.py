@@ -33,11 +33,13 @@ def run(servers, number, title, options):
     system.environment["MQTT_URL"] = system.mqtt_url()
     seconds = max(1, round(SECONDS * options.scale))
     services = [Program(system, name) for name in (REGISTRY, INGESTER) if "gateway" in arguments]
+    started = list(services)
     try:
         for service in services:
             service.wait_until_ready()
         start = time.monotonic()
         simulator = Program(system, SIMULATOR, "--for", f"{seconds}s", *arguments)
+        started.append(simulator)
         programs = {one.name: [one.child.pid] for one in [simulator, *services]}
         with Meter(programs, servers.pids()) as meter:
             simulator.wait_until_ready()
@@ -51,7 +53,7 @@ def run(servers, number, title, options):
             "report": {key: value for key, value in json.loads(simulator.text(simulator.output)).items() if key != "sensors"}}
         return result | (check_stored(system, result["report"]) if services else {})
     finally:
-        system.end([service.child for service in services])
+        system.end([program.child for program in started])
 
 
 def check_stored(system, report):
