@@ -191,7 +191,7 @@ extension Session {
     func sensorSummaries(_ serials: [String]?, allValues: Bool) throws -> [SensorSummary] {
         let isAsked: SQL = """
             true \(ifPresent: serials, {
-                "AND sensor_id = ANY (ARRAY (SELECT sensor_id FROM sensor WHERE serial = ANY (\($0)::text[])))"
+                "AND sensor_id IN (SELECT sensor_id FROM sensor WHERE serial = ANY (\($0)::text[]))"
             })
             """
         var summaries = try fetch(
