@@ -1,5 +1,6 @@
 internal import CPostgres
 internal import Endpoint
+internal import Model
 internal import Postgres
 
 /// INSERT … VALUES (…), (…), … of 1,000 rows, prepared once: what a good driver makes of an insert in a loop.
@@ -86,8 +87,8 @@ struct MultiRowInsert: ~Copyable {
             unsafe bytes.storeBytes(
                 of: (row.unixMicroseconds - Self.epochMicroseconds).bigEndian, toByteOffset: at, as: Int64.self)
             unsafe bytes.storeBytes(of: row.value.bitPattern.bigEndian, toByteOffset: at + 8, as: UInt64.self)
-            unsafe bytes.storeBytes(of: row.sensor.bigEndian, toByteOffset: at + 16, as: Int32.self)
-            unsafe bytes.storeBytes(of: row.channel.bigEndian, toByteOffset: at + 20, as: Int16.self)
+            unsafe bytes.storeBytes(of: row.channel.sensor.rawValue.bigEndian, toByteOffset: at + 16, as: Int32.self)
+            unsafe bytes.storeBytes(of: row.channel.number.bigEndian, toByteOffset: at + 20, as: Int16.self)
         }
         let count = Int32(rows.count * Self.lengths.count)
         if rows.count == Self.rowsPerStatement {

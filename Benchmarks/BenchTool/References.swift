@@ -70,7 +70,7 @@ struct Source: ParsableArguments {
     /// Reads the streams from their beginning, batch by batch.
     func read(_ settings: Settings, _ take: ([MeasurementRow]) -> Void) async throws {
         let cutter = RowCutter(clockRule: ClockRule())
-        var sensors: [SerialNumber: Int32] = [:]
+        var sensors: [SerialNumber: SensorID] = [:]
         var left = messages
         for partition in 0..<partitions where left > 0 {
             let broker = try await BrokerConnection.open(settings.broker, name: "bench rows")
@@ -84,7 +84,7 @@ struct Source: ParsableArguments {
                 for delivery in deliveries {
                     let (serial, _) = try Routing.parse(key: delivery.key)
                     let frame = unsafe try FrameCodec.decode(delivery.body.span.bytes)
-                    let number = sensors[serial] ?? Int32(sensors.count + 1)
+                    let number = sensors[serial] ?? SensorID(rawValue: Int32(sensors.count + 1))
                     sensors[serial] = number
                     cutter.cut(
                         frame, sensor: number,

@@ -44,8 +44,7 @@ struct SampleRow {
 
     var unixMicroseconds: Int64
     var value: Double
-    var sensor: Int32
-    var channel: Int16
+    var channel: ChannelID
 
     /// Takes a row of `measurement` apart.
     static func append(_ row: MeasurementRow, to rows: inout [SampleRow]) {
@@ -54,7 +53,7 @@ struct SampleRow {
             let time = row.time.advanced(byNanoseconds: rate?.nanoseconds(toSample: Int64(index)) ?? 0)
             rows.append(
                 SampleRow(
-                    unixMicroseconds: time.unixMicroseconds, value: row.samples[index], sensor: row.sensor,
+                    unixMicroseconds: time.unixMicroseconds, value: row.samples[index],
                     channel: row.channel))
         }
     }
@@ -66,8 +65,8 @@ struct SampleRow {
             for row in rows[first..<min(rows.count, first + Rows.rowsPerTransaction)] {
                 copy.beginRow(fields: 4)
                 copy.field(timeUnixMicroseconds: row.unixMicroseconds)
-                copy.field(row.sensor)
-                copy.field(row.channel)
+                copy.field(row.channel.sensor.rawValue)
+                copy.field(row.channel.number)
                 copy.field(row.value)
             }
             copy.finish()

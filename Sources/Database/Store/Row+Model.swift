@@ -9,6 +9,7 @@ extension SerialNumber: SQLParameter {
     /// The texts as an array.
     public static func sqlArray(_ values: [SerialNumber?]) -> SQLValue { .texts(values.map { $0?.text }) }
 }
+extension SensorID: SQLParameter {}
 extension LossCause: SQLParameter {}
 extension CommandLife.State: SQLParameter {}
 extension Presence.Word: SQLParameter {}
@@ -24,6 +25,14 @@ extension Row {
     /// A sensor's serial number.
     func serial(_ column: Column) throws(StoreError) -> SerialNumber {
         try text(column, as: "a serial number") { SerialNumber($0) }
+    }
+
+    /// The database's number of a sensor.
+    public func sensorID(_ column: Column) throws(StoreError) -> SensorID { try value(column) }
+
+    /// A channel, by its sensor's number and its own.
+    func channelID(_ sensor: Column = "sensor_id", _ number: Column = "channel") throws(StoreError) -> ChannelID {
+        ChannelID(sensor: try sensorID(sensor), number: try integer(number, as: Int16.self))
     }
 
     /// The range from one column's integer to another's.

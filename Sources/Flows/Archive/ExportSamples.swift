@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Model
+public import Model
 public import Postgres
 public import SampleFiles
 internal import Store
@@ -31,8 +31,7 @@ public struct ExportSamples: Sendable {
 
     private let store: StoreConnection
     private let header: SampleFileHeader
-    private let sensor: Int32
-    private let channel: Int16
+    private let channel: ChannelID
     private let range: Range<Timestamp>
 
     /// An export of one channel.
@@ -40,11 +39,10 @@ public struct ExportSamples: Sendable {
     ///   - header: the sensor and channel, for the file.
     ///   - range: when the samples were taken.
     public init(
-        _ store: StoreConnection, _ header: SampleFileHeader, sensor: Int32, channel: Int16, _ range: Range<Timestamp>
+        _ store: StoreConnection, _ header: SampleFileHeader, of channel: ChannelID, _ range: Range<Timestamp>
     ) {
         self.store = store
         self.header = header
-        self.sensor = sensor
         self.channel = channel
         self.range = range
     }
@@ -136,8 +134,7 @@ public struct ExportSamples: Sendable {
         while true {
             try Task.checkCancellation()
             let page = try await store.sampleRuns(
-                sensor: sensor, channel: channel, from: place, to: range.upperBound, rowsMax: rowsMax,
-                samplesMax: Self.pageSamples)
+                of: channel, from: place, to: range.upperBound, rowsMax: rowsMax, samplesMax: Self.pageSamples)
             try body(page.runs.flatMap { $0.within(range) })
             if page.isLast { return }
             place = page.next

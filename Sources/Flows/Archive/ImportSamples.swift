@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Model
+public import Model
 public import Postgres
 public import SampleFiles
 internal import Store
@@ -101,7 +101,7 @@ public struct ImportSamples: Sendable {
     /// - Throws: `ImportError`, `StoreError` or `CancellationError`; the batches until then are stored, and another import
     ///   of the file goes on behind them.
     public func run(
-        _ store: StoreConnection, sensor: Int32, channel: Int16, boot: Int64, names: Int64,
+        _ store: StoreConnection, into channel: ChannelID, boot: Int64, names: Int64,
         progress: (Summary) -> Void
     ) async throws -> Summary {
         var reader = try open()
@@ -109,7 +109,7 @@ public struct ImportSamples: Sendable {
         var chunks = KnownChunks()
         var batch: [(sequence: Int64, run: SampleRun)] = []
         var samples = 0
-        let key = LedgerCache.Key(sensor: sensor, boot: boot)
+        let key = LedgerCache.Key(sensor: channel.sensor, boot: boot)
         while true {
             let run = try next(&reader)
             let isFull = batch.first.map { first in
@@ -119,7 +119,7 @@ public struct ImportSamples: Sendable {
             }
             if isFull == true {
                 try Task.checkCancellation()
-                try await write(batch, key, channel, names, store, &chunks, &summary)
+                try await write(batch, key, channel.number, names, store, &chunks, &summary)
                 progress(summary)
                 batch = []
                 samples = 0
@@ -136,7 +136,7 @@ public struct ImportSamples: Sendable {
     ///   - sensor: nil if there is none of that serial: then nothing is there already.
     /// - Returns: the samples that would be stored, and those that are there already.
     /// - Throws: as `run`.
-    public func plan(_ store: StoreConnection, sensor: Int32?, boot: Int64) async throws -> Summary {
+    public func plan(_ store: StoreConnection, sensor: SensorID?, boot: Int64) async throws -> Summary {
         var reader = try open()
         var summary = Summary()
         var cache = LedgerCache()
@@ -158,8 +158,8 @@ public struct ImportSamples: Sendable {
     }
 
     private func write(
-        _ runs: [(sequence: Int64, run: SampleRun)], _ key: LedgerCache.Key, _ channel: Int16,
-        _ names: Int64, _ store: StoreConnection, _ chunks: inout KnownChunks, _ summary: inout Summary
+        _ runs: [(sequence: Int64, run: SampleRun)], _ key: LedgerCache.Key, _ channel: Int16, _ names: Int64,
+        _ store: StoreConnection, _ chunks: inout KnownChunks, _ summary: inout Summary
     ) async throws {
         // What the file says is believed, however long ago it was.
         let cutter = RowCutter(clockRule: ClockRule(lateWindowSeconds: .max, aheadWindowSeconds: .max))

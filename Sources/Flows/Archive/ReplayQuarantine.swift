@@ -326,7 +326,7 @@ public struct ReplayQuarantine: Sendable {
         entry?.ledger.gaps.contains { $0.isJoined && $0.range.contains(position.sequence) } == true
     }
 
-    private static func key(_ frame: Frame, _ sensor: Int32) -> LedgerCache.Key? {
+    private static func key(_ frame: Frame, _ sensor: SensorID) -> LedgerCache.Key? {
         frame.position.map { LedgerCache.Key(sensor: sensor, boot: $0.boot) }
     }
 

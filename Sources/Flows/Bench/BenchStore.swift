@@ -71,7 +71,7 @@ extension StoreConnection {
     public func removeBenchSensors(_ serials: [String], since from: Timestamp) throws {
         try transaction(timeout: .seconds(600)) { session in
             let ids = try session.fetch("SELECT sensor_id FROM sensor WHERE serial = ANY (\(serials)::text[])")
-                .map { try $0.integer("sensor_id", as: Int32.self) }
+                .map { try $0.sensorID("sensor_id") }
             for table in ["measurement", "measurement_1m", "measurement_1h", "measurement_1d", "rollup_late"] {
                 // Also the minute, hour or day in which the benchmark began.
                 try session.run(

@@ -257,7 +257,8 @@ public actor Benchmark {
     ) async throws -> (copy: (samples: Int, seconds: Double), bytesPerSample: Double) {
         let cutter = RowCutter(clockRule: ClockRule())
         let numbers = Dictionary(
-            signals.serials.enumerated().map { ($1, Int32($0 + 1)) }, uniquingKeysWith: { first, _ in first })
+            signals.serials.enumerated().map { ($1, SensorID(rawValue: Int32($0 + 1))) },
+            uniquingKeysWith: { first, _ in first })
         var batches: [CopyBuffer] = []
         for first in stride(from: 0, to: count, by: Self.copyMessages) {
             try Task.checkCancellation()

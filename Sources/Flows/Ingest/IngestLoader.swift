@@ -14,12 +14,12 @@ struct IngestLoader {
     /// - Throws: `StoreError`.
     func load(
         into state: inout IngestState, for batch: FrameBatch, limits: ActiveLimits
-    ) async throws -> [Int32: StoreError] {
+    ) async throws -> [SensorID: StoreError] {
         let frames = batch.frames.lazy.map { (serial: $0.serial, frame: $0.frame) }
         try await state.numbers.load(for: frames, from: store)
         let missing = state.missing(for: batch, limits: limits)
         if missing.holes { state.load(try await store.holes(of: stream)) }
-        var unreadable: [Int32: StoreError] = [:]
+        var unreadable: [SensorID: StoreError] = [:]
         for (key, error) in try await Self.read(
             missing.ledgers[...],
             { keys in state.load(try await store.ledgers(for: Array(keys), stream: stream)) }

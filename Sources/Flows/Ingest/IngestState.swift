@@ -16,16 +16,16 @@ struct IngestState {
     private let cutter: RowCutter
     /// The numbers of sensors and channels.
     var numbers: SensorNumbers
-    private var places: [Int32: GeoPosition] = [:]
-    private var limitStates: [ChannelAddress: LimitState] = [:]
-    private var sensorsWithStates: Set<Int32> = []
+    private var places: [SensorID: GeoPosition] = [:]
+    private var limitStates: [ChannelID: LimitState] = [:]
+    private var sensorsWithStates: Set<SensorID> = []
     private var ledgers = LedgerCache()
     private var hasHoles = false
     private var latest = LatestValues()
 
     /// The changes of the batch that is being stored.
-    private var newPlaces: [Int32: GeoPosition] = [:]
-    private var newLimitStates: [ChannelAddress: LimitState] = [:]
+    private var newPlaces: [SensorID: GeoPosition] = [:]
+    private var newLimitStates: [ChannelID: LimitState] = [:]
 
     init(clockRule: ClockRule = ClockRule(), numbers: SensorNumbers = SensorNumbers()) {
         cutter = RowCutter(clockRule: clockRule)
@@ -40,16 +40,16 @@ struct IngestState {
         var holes = false
         var ledgers: [LedgerCache.Key] = []
         /// The sensors whose last places are missing.
-        var places: [Int32] = []
+        var places: [SensorID] = []
         /// The sensors whose states of limits are missing.
-        var limitStates: [Int32] = []
+        var limitStates: [SensorID] = []
     }
 
     /// What to read before `apply`; the numbers must be known.
     func missing(for batch: FrameBatch, limits: ActiveLimits) -> Missing {
         var keys: Set<LedgerCache.Key> = []
-        var unplaced: Set<Int32> = []
-        var unjudged: Set<Int32> = []
+        var unplaced: Set<SensorID> = []
+        var unjudged: Set<SensorID> = []
         for received in batch.frames {
             guard let sensor = numbers[received.serial] else { continue }
             if let position = received.frame.position {
@@ -75,15 +75,13 @@ struct IngestState {
     }
 
     /// Sets the last places of sensors.
-    mutating func load(_ known: [Int32: GeoPosition]) { places.merge(known) { _, new in new } }
+    mutating func load(_ known: [SensorID: GeoPosition]) { places.merge(known) { _, new in new } }
 
     /// Sets the states of all limits of `sensors`.
     mutating func load(
-        _ states: [(sensor: Int32, channel: Int16, state: LimitState)], of sensors: [Int32]
+        _ states: [(channel: ChannelID, state: LimitState)], of sensors: [SensorID]
     ) {
-        for (sensor, channel, state) in states {
-            limitStates[ChannelAddress(sensor: sensor, channel: channel)] = state
-        }
+        for (channel, state) in states { limitStates[channel] = state }
         sensorsWithStates.formUnion(sensors)
     }
 
@@ -94,7 +92,7 @@ struct IngestState {
     ///   - ingest: the transaction, with its lease, offset and holes.
     ///   - unreadable: the sensors with a row that cannot be decoded, by number. Their frames go to the quarantine.
     mutating func apply(
-        _ batch: FrameBatch, to ingest: IngestBatch, limits: ActiveLimits, unreadable: [Int32: StoreError] = [:],
+        _ batch: FrameBatch, to ingest: IngestBatch, limits: ActiveLimits, unreadable: [SensorID: StoreError] = [:],
         now: ContinuousClock.Instant
     ) -> AppliedBatch {
         var applied = AppliedBatch(ingest: ingest)
@@ -107,7 +105,7 @@ struct IngestState {
         var rejects = batch.rejects
         for received in batch.frames {
             let delivery = batch.deliveries[received.index]
-            let sensor: Int32
+            let sensor: SensorID
             do throws(Rejection) { sensor = try numberedSensor(of: received, unreadable) } catch {
                 rejects.append(FrameBatch.Rejected(index: received.index, rejection: error))
                 continue
@@ -132,15 +130,14 @@ struct IngestState {
         applied.ingest.ledger = ledgers.changes
         applied.ingest.latest = latest.takeDue(now: now)
         // With the time of the last row: the next owner of the partition must not judge rows again that came late.
-        applied.ingest.limitStates = newLimitStates.map { ($0.key.sensor, $0.key.channel, $0.value) }
-            .sorted { ($0.sensor, $0.channel) < ($1.sensor, $1.channel) }
+        applied.ingest.limitStates = newLimitStates.map { ($0.key, $0.value) }.sorted { $0.channel < $1.channel }
         return applied
     }
 
     /// The number of a frame's sensor, whose channels have numbers too, and whose rows can be read.
     private func numberedSensor(
-        of received: FrameBatch.Received, _ unreadable: [Int32: StoreError]
-    ) throws(Rejection) -> Int32 {
+        of received: FrameBatch.Received, _ unreadable: [SensorID: StoreError]
+    ) throws(Rejection) -> SensorID {
         guard let sensor = numbers[received.serial] else {
             throw Rejection(.invalidFrame, "the sensor has no number; it was deleted meanwhile")
         }
@@ -154,7 +151,7 @@ struct IngestState {
     }
 
     private mutating func apply(
-        _ received: FrameBatch.Received, _ sensor: Int32, at arrival: Timestamp, _ limits: ActiveLimits,
+        _ received: FrameBatch.Received, _ sensor: SensorID, at arrival: Timestamp, _ limits: ActiveLimits,
         to applied: inout AppliedBatch
     ) {
         let (serial, frame) = (received.serial, received.frame)
@@ -179,14 +176,13 @@ struct IngestState {
     private mutating func evaluate(
         _ row: MeasurementRow, of serial: SerialNumber, _ limits: ActiveLimits
     ) -> [AlarmEvent] {
-        let address = ChannelAddress(sensor: row.sensor, channel: row.channel)
-        guard let limited = limits[address] else { return [] }
-        let before = newLimitStates[address] ?? limitStates[address] ?? LimitState()
+        guard let limited = limits[row.channel] else { return [] }
+        let before = newLimitStates[row.channel] ?? limitStates[row.channel] ?? LimitState()
         let observation = LimitObservation(
-            sensor: serial, channel: row.channel, channelName: limited.name, time: row.time,
+            sensor: serial, channel: row.channel.number, channelName: limited.name, time: row.time,
             position: row.position, statistics: row.statistics)
         let (after, edges) = limited.limits.evaluate(observation, after: before)
-        newLimitStates[address] = after
+        newLimitStates[row.channel] = after
         return edges.map { AlarmEvent(serial: serial, edge: $0.edge, alarm: $0.alarm) }
     }
 

@@ -344,7 +344,7 @@ final class PartitionWorker {
     }
 
     /// Reports sensors with a row that cannot be decoded, and those whose rows can be decoded again.
-    private func noteUnreadable(_ errors: [Int32: StoreError], in batch: FrameBatch) {
+    private func noteUnreadable(_ errors: [SensorID: StoreError], in batch: FrameBatch) {
         if errors.isEmpty, unreadable.count == 0 { return }
         let numbers = Dictionary(
             batch.frames.map { ($0.serial, state.numbers[$0.serial]) }, uniquingKeysWith: { first, _ in first })

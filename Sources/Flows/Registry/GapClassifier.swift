@@ -19,7 +19,7 @@ struct GapClassifier {
     /// No other part waits for it, so `/readyz` does not depend on it. A failure for some sensors does not affect
     /// others.
     func run() async {
-        var last: Int32 = 0
+        var last: SensorID = 0
         while !Task.isCancelled {
             guard let sensors = await noting({ try await store.sensorsWithoutCauses(after: last) }),
                 let end = sensors.last

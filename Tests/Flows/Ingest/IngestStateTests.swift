@@ -49,7 +49,7 @@ import Wire
 
     private func apply(
         _ batch: FrameBatch, to state: inout IngestState, holes: [MissingOffsets] = [],
-        limits: ActiveLimits = ActiveLimits(), unreadable: [Int32: StoreError] = [:], after seconds: Double = 0
+        limits: ActiveLimits = ActiveLimits(), unreadable: [SensorID: StoreError] = [:], after seconds: Double = 0
     ) -> AppliedBatch {
         var ingest = IngestBatch(
             lease: lease, lastOffset: 9, lastFingerprint: 9, lastReceived: Timestamp(unixNanoseconds: 0))
@@ -85,7 +85,7 @@ import Wire
         let applied = apply(
             batch([(0, "b", frame(0, 3)), (1, "a", frame(0, 4, channel: .number(2)))]), to: &state)
         let rows = applied.ingest.measurements
-        #expect(rows.map(\.sensor) == [2, 1] && rows.map(\.channel) == [0, 2])
+        #expect(rows.map(\.channel) == [ChannelID(sensor: 2, number: 0), ChannelID(sensor: 1, number: 2)])
         #expect(rows.map(\.samples) == [.value(3), .value(4)])
         #expect(rows.map(\.received.unixNanoseconds) == [1_800_000_000_000_000_000, 1_800_000_000_001_000_000])
         #expect(applied.ingest.ledger.map(\.key.sensor) == [1, 2] && applied.ingest.ledger.map(\.frames) == [1, 1])
@@ -98,7 +98,7 @@ import Wire
 
     @Test func aNamedChannelGetsItsNumber() throws {
         var state = try state()
-        #expect(apply(json(0, "a", #"{"x":1.5}"#), to: &state).ingest.measurements.map(\.channel) == [7])
+        #expect(apply(json(0, "a", #"{"x":1.5}"#), to: &state).ingest.measurements.map(\.channel.number) == [7])
     }
 
     @Test func aFrameWithAChannelWithoutANumberGoesToTheQuarantine() throws {
@@ -119,7 +119,7 @@ import Wire
         let applied = apply(batch([(0, "d", frame(0)), (1, "a", frame(0))]), to: &state)
         let rejection = Rejection(.invalidFrame, "the sensor has no number; it was deleted meanwhile")
         #expect(applied.ingest.quarantine.map(\.rejection) == [rejection])
-        #expect(applied.ingest.measurements.map(\.sensor) == [1])
+        #expect(applied.ingest.measurements.map(\.channel.sensor) == [1])
     }
 
     /// Its frames wait in the quarantine, numbered and unnumbered ones, and no row of it is changed.
@@ -136,8 +136,8 @@ import Wire
         #expect(applied.ingest.quarantine.allSatisfy { $0.rejection.detail.contains("column gaps") })
         #expect(applied.ingest.quarantine.map(\.position?.sequence) == [3, nil])
         #expect(applied.counts.rejected == [.refusedByDatabase: 2] && applied.counts.frames == 2)
-        #expect(applied.ingest.measurements.map(\.sensor) == [1, 1] && applied.ingest.places.isEmpty)
-        #expect(applied.ingest.ledger.map(\.key.sensor) == [1] && applied.ingest.latest.map(\.sensor) == [1])
+        #expect(applied.ingest.measurements.map(\.channel.sensor) == [1, 1] && applied.ingest.places.isEmpty)
+        #expect(applied.ingest.ledger.map(\.key.sensor) == [1] && applied.ingest.latest.map(\.channel.sensor) == [1])
         state.commit()
         // The row was repaired.
         #expect(apply(batch, to: &state).ingest.ledger.contains { $0.key.sensor == 2 })
@@ -252,14 +252,14 @@ import Wire
     private func limits(high: Double) throws -> ActiveLimits {
         ActiveLimits([
             StoreConnection.LimitedChannel(
-                sensor: 1, channel: 0, name: "t", limits: ChannelLimits(high: high))
+                channel: ChannelID(sensor: 1, number: 0), name: "t", limits: ChannelLimits(high: high))
         ])
     }
 
     @Test func anAlarmGoesOnFromItsStoredState() throws {
         var state = try state()
         let raised = LimitState.Raised(id: "id", side: .high, since: Timestamp(unixNanoseconds: 1))
-        state.load([(sensor: 1, channel: 0, state: LimitState(raised: raised))], of: [1])
+        state.load([(channel: ChannelID(sensor: 1, number: 0), state: LimitState(raised: raised))], of: [1])
         let applied = apply(
             batch([(0, "a", frame(0, 11)), (1, "a", frame(1, 9)), (2, "b", frame(0, 11))]), to: &state,
             limits: try limits(high: 10))

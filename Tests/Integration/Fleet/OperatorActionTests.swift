@@ -383,7 +383,7 @@ extension Integration {
                     _ = try await delete(system, "a", withHistory: true)
                     try await system.store.commit(
                         latest: [a, b].map { LatestValue(.test(time: time, sensor: $0, samples: .value(1))) })
-                    #expect(try await system.number("SELECT sum(sensor_id) FROM latest") == Int64(b))
+                    #expect(try await system.number("SELECT sum(sensor_id) FROM latest") == Int64(b.rawValue))
                 }
             }
         }

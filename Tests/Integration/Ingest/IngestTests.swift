@@ -12,7 +12,7 @@ extension Integration {
         private let time = Timestamp(unixMilliseconds: 1_763_728_440_000)
 
         /// A batch with something for every table.
-        private func fullBatch(_ partition: Partition, sensor: Int32) -> IngestBatch {
+        private func fullBatch(_ partition: Partition, sensor: SensorID) -> IngestBatch {
             var batch = partition.batch(rows: [.test(time: time, sensor: sensor, samples: .value(1))])
             batch.quarantine = [
                 QuarantinedPayload(
@@ -22,7 +22,12 @@ extension Integration {
             batch.holes = [MissingOffsets(3...7, .brokerRetention)]
             batch.places = [(sensor, time, GeoPosition(latitude: 1, longitude: 2, altitude: 3))]
             batch.latest = [LatestValue(.test(time: time, sensor: sensor, samples: .floats([1, 2])))]
-            batch.limitStates = [(sensor, 0, LimitState(raised: .init(id: "x", side: .high, since: time), asOf: time))]
+            batch.limitStates = [
+                (
+                    ChannelID(sensor: sensor, number: 0),
+                    LimitState(raised: .init(id: "x", side: .high, since: time), asOf: time)
+                )
+            ]
             return batch
         }
 
@@ -196,10 +201,10 @@ extension Integration {
                 try await Migrations.apply(to: system.store)
                 let stores = try (0..<8).map { try system.anotherStore("\($0)") }
                 let all = try (0..<600).map { try serial("s\($0)") }
-                let found = try await withThrowingTaskGroup(of: [SerialNumber: Int32].self) { group in
+                let found = try await withThrowingTaskGroup(of: [SerialNumber: SensorID].self) { group in
                     for (caller, store) in stores.enumerated() {
                         group.addTask {
-                            var ids: [SerialNumber: Int32] = [:]
+                            var ids: [SerialNumber: SensorID] = [:]
                             // Overlapping sets, each caller's in another order.
                             for round in 0..<5 {
                                 let part = all.shuffled().prefix(200) + all.dropFirst(60 * (caller + round)).prefix(90)
@@ -212,7 +217,7 @@ extension Integration {
                             return ids
                         }
                     }
-                    return try await group.reduce(into: [[SerialNumber: Int32]]()) { $0.append($1) }
+                    return try await group.reduce(into: [[SerialNumber: SensorID]]()) { $0.append($1) }
                 }
                 let truth = try await system.store.sensorIDs(for: all)
                 #expect(truth.count == 600 && Set(truth.values).count == 600)
@@ -229,7 +234,7 @@ extension Integration {
                 let first = try await system.store.sensorIDs(for: serials)
                 for _ in 0..<20 { #expect(try await system.store.sensorIDs(for: serials + serials) == first) }
                 let next = try await system.store.sensorIDs(for: [serial("d")] + serials)
-                #expect(next.values.max() == (first.values.max() ?? 0) + 1)
+                #expect(next.values.map(\.rawValue).max() == (first.values.map(\.rawValue).max() ?? 0) + 1)
                 #expect(try await system.store.sensorIDs(for: []) == [:])
             }
         }

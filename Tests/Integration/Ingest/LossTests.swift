@@ -43,7 +43,7 @@ extension Integration {
 
         /// All pages.
         private func findCauses(_ system: TestSystem) async throws -> Int {
-            var (found, last): (Int, Int32) = (0, 0)
+            var (found, last): (Int, SensorID) = (0, 0)
             while true {
                 let sensors = try await system.store.sensorsWithoutCauses(after: last)
                 guard let end = sensors.last else { return found }

@@ -17,12 +17,13 @@ func serial(_ text: String) throws -> SerialNumber {
 extension MeasurementRow {
     /// A row of sensor 1, channel 0, if nothing else is said.
     static func test(
-        time: Timestamp, sensor: Int32 = 1, channel: Int16 = 0, position: FramePosition? = nil, rate: Double = 1000,
+        time: Timestamp, sensor: SensorID = 1, channel: Int16 = 0, position: FramePosition? = nil, rate: Double = 1000,
         samples: Samples, received: Timestamp? = nil, deviceTime: Timestamp? = nil, clock: ClockVerdict = .ok
     ) -> MeasurementRow {
         MeasurementRow(
-            time: time, sensor: sensor, channel: channel, position: position, rateHertz: rate, samples: samples,
-            statistics: SampleStatistics(samples), received: received ?? time, deviceTime: deviceTime, clock: clock)
+            time: time, channel: ChannelID(sensor: sensor, number: channel), position: position, rateHertz: rate,
+            samples: samples, statistics: SampleStatistics(samples), received: received ?? time, deviceTime: deviceTime,
+            clock: clock)
     }
 }
 

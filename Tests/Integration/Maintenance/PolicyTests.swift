@@ -12,7 +12,7 @@ extension Integration {
     @Suite struct Policies {
         private static let day: Int64 = 86_400
 
-        private func row(_ sensor: Int32, daysAgo: Int64, sequence: Int64 = 0) -> MeasurementRow {
+        private func row(_ sensor: SensorID, daysAgo: Int64, sequence: Int64 = 0) -> MeasurementRow {
             .test(
                 time: .now.advanced(bySeconds: -daysAgo * Self.day + sequence), sensor: sensor,
                 position: FramePosition(boot: 1, sequence: sequence),
@@ -167,7 +167,7 @@ extension Integration {
                     let store = system.store
                     let now = Timestamp(unixMilliseconds: Timestamp.now.unixNanoseconds / 1_000_000)
                     func at(_ seconds: Int64) -> Timestamp { now.advanced(bySeconds: seconds) }
-                    func row(_ sensor: Int32, _ channel: Int16, _ seconds: Int64) -> MeasurementRow {
+                    func row(_ sensor: SensorID, _ channel: Int16, _ seconds: Int64) -> MeasurementRow {
                         .test(time: at(seconds), sensor: sensor, channel: channel, samples: .value(1))
                     }
                     #expect(try await store.policies().allSatisfy { $0.oldest == nil && $0.dropAt == nil })

@@ -125,8 +125,8 @@ extension Integration {
                     }
                 }
                 batch.latest =
-                    batch.latest.filter { $0.channel == 1 }.suffix(1)
-                    + batch.latest.filter { $0.channel == 0 }.suffix(1)
+                    batch.latest.filter { $0.channel.number == 1 }.suffix(1)
+                    + batch.latest.filter { $0.channel.number == 0 }.suffix(1)
                 batch.ledger = partition.book.changes
                 try await partition.commit(batch)
                 partition.book.commit()

@@ -55,14 +55,14 @@ extension StoreConnection {
     /// Sensors with gaps that have no cause yet, by their numbers.
     /// - Parameter after: only of sensors with higher numbers; `explainedSensorsMax` of them at a time.
     /// - Throws: `StoreError`.
-    public func sensorsWithoutCauses(after: Int32) throws -> [Int32] {
+    public func sensorsWithoutCauses(after: SensorID) throws -> [SensorID] {
         try fetch(
             """
             SELECT sensor_id FROM sensor s
              WHERE sensor_id > \(after) AND EXISTS (SELECT FROM sequence_gap g WHERE g.sensor_id = s.sensor_id
                    AND g.cause = 'late') ORDER BY sensor_id LIMIT \(Self.explainedSensorsMax)
             """, timeout: .seconds(30)
-        ).map { try $0.integer("sensor_id", as: Int32.self) }
+        ).map { try $0.sensorID("sensor_id") }
     }
 
     /// How many frames are missing, by the cause that the loss ledger has.
@@ -78,7 +78,7 @@ extension StoreConnection {
     /// Finds causes of gaps that have none yet, and writes them.
     /// - Returns: how many gaps of these sensors got a cause.
     /// - Throws: `StoreError`.
-    public func findCauses(of sensors: [Int32]) throws -> Int {
+    public func findCauses(of sensors: [SensorID]) throws -> Int {
         let facts = try transaction(timeout: .seconds(30), prelude: Self.snapshot) { session in
             try session.facts(of: sensors)
         }
@@ -137,7 +137,7 @@ extension Session {
              ORDER BY serial COLLATE "C" LIMIT \(countMax)
             """)
         guard let now = try rows.first?.time("now_us") else { return [] }
-        let ids = try rows.map { try $0.integer("sensor_id", as: Int32.self) }
+        let ids = try rows.map { try $0.sensorID("sensor_id") }
         let facts = try facts(of: ids)
         let unnumbered = try unnumberedRows(
             ids.filter { (facts[$0]?.boots ?? []).allSatisfy { $0.stored == nil && ($0.announced?.next ?? 0) == 0 } },
@@ -150,7 +150,7 @@ extension Session {
     }
 
     /// Rows without numbers, of those sensors that have any.
-    private func unnumberedRows(_ ids: [Int32], since: Timestamp) throws -> [Int32: Int64] {
+    private func unnumberedRows(_ ids: [SensorID], since: Timestamp) throws -> [SensorID: Int64] {
         if ids.isEmpty { return [:] }
         let rows = try fetch(
             """
@@ -160,7 +160,7 @@ extension Session {
               FROM unnest(\(ids)::int[]) AS s(id)
              WHERE EXISTS (SELECT FROM latest l WHERE l.sensor_id = s.id)
             """)
-        let pairs = try rows.map { row in (try row.integer("id", as: Int32.self), try row.integer("count")) }
+        let pairs = try rows.map { row in (try row.sensorID("id"), try row.integer("count")) }
         return Dictionary(pairs) { first, _ in first }
     }
 
@@ -170,11 +170,11 @@ extension Session {
     private static let payloadsOfASensorMax = 10_000
 
     /// What `LossAudit` needs to know of sensors.
-    fileprivate func facts(of ids: [Int32]) throws -> [Int32: LossAudit.Facts] {
+    fileprivate func facts(of ids: [SensorID]) throws -> [SensorID: LossAudit.Facts] {
         if ids.isEmpty { return [:] }
         let holes = try notedHoles()
         var gaps = try notedGaps(ids)
-        var facts: [Int32: LossAudit.Facts] = [:]
+        var facts: [SensorID: LossAudit.Facts] = [:]
         let boots = try fetch(
             """
             SELECT sensor_id, boot_id, b.next_sequence, b.frames + b.carried AS frames, b.duplicates, b.given_up, b.stream,
@@ -188,7 +188,7 @@ extension Session {
                 USING (sensor_id, boot_id)
             """)
         for row in boots {
-            let sensor = try row.integer("sensor_id", as: Int32.self)
+            let sensor = try row.sensorID("sensor_id")
             let boot = try row.integer("boot_id")
             let key = LedgerCache.Key(sensor: sensor, boot: boot)
             facts[sensor, default: LossAudit.Facts()].boots.append(
@@ -207,7 +207,7 @@ extension Session {
         return facts
     }
 
-    private func notedGaps(_ sensors: [Int32]) throws -> [LedgerCache.Key: [LossAudit.NotedGap]] {
+    private func notedGaps(_ sensors: [SensorID]) throws -> [LedgerCache.Key: [LossAudit.NotedGap]] {
         let rows = try fetch(
             """
             SELECT sensor_id, boot_id, first_sequence, last_sequence, missing, cause, \(microseconds("noted_at")) AS noted_us
@@ -220,7 +220,7 @@ extension Session {
         )
         var gaps: [LedgerCache.Key: [LossAudit.NotedGap]] = [:]
         for row in rows {
-            let key = LedgerCache.Key(sensor: try row.integer(sensor, as: Int32.self), boot: try row.integer(boot))
+            let key = LedgerCache.Key(sensor: try row.sensorID(sensor), boot: try row.integer(boot))
             let gap = SequenceGap(
                 try row.range(first, last), missing: try row.integer(missing), cause: try row.value(cause))
             gaps[key, default: []].append(LossAudit.NotedGap(gap, at: try row.time(noted)))
@@ -245,19 +245,19 @@ extension Session {
     }
 
     /// Those of the sensors that have a quarantined payload which came by a stream.
-    private func sensorsWithQuarantinedPayloads(_ sensors: [Int32]) throws -> [Int32] {
+    private func sensorsWithQuarantinedPayloads(_ sensors: [SensorID]) throws -> [SensorID] {
         try fetch(
             """
             SELECT sensor_id FROM sensor s WHERE sensor_id = ANY (\(sensors)::int[])
                 AND EXISTS (SELECT FROM quarantine WHERE serial = s.serial AND stream_offset IS NOT NULL)
             """
-        ).map { try $0.integer("sensor_id", as: Int32.self) }
+        ).map { try $0.sensorID("sensor_id") }
     }
 
     /// The newest payloads of each sensor that came by a stream.
     private func quarantinedPayloads(
-        _ sensors: [Int32], countMax: Int
-    ) throws -> [(sensor: Int32, payload: LossAudit.Quarantined)] {
+        _ sensors: [SensorID], countMax: Int
+    ) throws -> [(sensor: SensorID, payload: LossAudit.Quarantined)] {
         // The sum keeps the planner from looking for a sensor's payloads through the whole table from its end.
         try fetch(
             """
@@ -273,7 +273,7 @@ extension Session {
                 stream: try row.text("source"),
                 place: StreamPosition(
                     incarnation: try row.integer("incarnation"), offset: try row.integer("stream_offset")))
-            return (try row.integer("sensor_id", as: Int32.self), payload)
+            return (try row.sensorID("sensor_id"), payload)
         }
     }
 }

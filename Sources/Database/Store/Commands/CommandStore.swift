@@ -108,7 +108,7 @@ extension StoreConnection {
                 SELECT sensor_id FROM sensor WHERE desired_version > delta_version AND presence = 'online'
                  ORDER BY sensor_id LIMIT \(limit) FOR NO KEY UPDATE SKIP LOCKED
                 """
-            ).map { try $0.integer("sensor_id", as: Int32.self) }
+            ).map { try $0.sensorID("sensor_id") }
             try session.queueDeltas(of: sensors)
             return sensors.count
         }
@@ -252,7 +252,7 @@ extension Session {
     /// Turns desired properties of these sensors that differ from the reported ones into commands, once for each
     /// version and boot: a rate into `change_sample_frequency`, the others into `set`, at most 64 properties in one
     /// command.
-    func queueDeltas(of sensors: [Int32]) throws {
+    func queueDeltas(of sensors: [SensorID]) throws {
         if sensors.isEmpty { return }
         try run(
             """

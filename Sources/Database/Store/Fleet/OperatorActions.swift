@@ -146,7 +146,7 @@ extension StoreConnection {
                 ).first
             else { return .done }
             let history = DeletedHistory(
-                sensor: try row.integer("sensor_id", as: Int32.self), serial: try row.text("serial"),
+                sensor: try row.sensorID("sensor_id"), serial: try row.text("serial"),
                 until: try row.time("at_us"), rowsMax: rowsMax)
             let count = try session.deleteRows(of: history)
             try session.run(
@@ -231,7 +231,7 @@ private func operatorAction(_ row: Row) throws -> OperatorAction {
 
 /// The history of a deleted sensor.
 private struct DeletedHistory: Sendable {
-    var sensor: Int32
+    var sensor: SensorID
     var serial: String
     /// When the sensor was deleted. What is recorded by serial number and is newer belongs to a new sensor.
     var until: Timestamp
@@ -248,7 +248,7 @@ extension Session {
                AND (deleted_at IS NULL OR \(withHistory) AND renamed_to IS NULL)
              ORDER BY sensor_id FOR UPDATE
             """)
-        let ids = try rows.map { try $0.integer("sensor_id", as: Int32.self) }
+        let ids = try rows.map { try $0.sensorID("sensor_id") }
         let found = try rows.map { try $0.text("serial") }
         if withHistory {
             try run("DELETE FROM sensor WHERE sensor_id = ANY (\(ids)::int[]) OR renamed_to = ANY (\(ids)::int[])")
@@ -273,12 +273,12 @@ extension Session {
 
     /// The newest values no longer say when the sensors were last heard of. They stay: minutes that are not rolled up yet
     /// need them.
-    private func forgetArrivals(of ids: [Int32]) throws {
+    private func forgetArrivals(of ids: [SensorID]) throws {
         try run("UPDATE latest SET received_at = NULL WHERE sensor_id = ANY (\(ids)::int[])")
     }
 
     /// Hides sensors, and takes back what people and the sensors themselves said of them.
-    private func keepHistories(of ids: [Int32]) throws {
+    private func keepHistories(of ids: [SensorID]) throws {
         // desired_version grows: ids of a twin's commands contain it.
         try run(
             """
@@ -302,7 +302,7 @@ extension Session {
         guard
             let sensor = try fetch(
                 "SELECT sensor_id FROM sensor WHERE serial = \(old) AND deleted_at IS NULL FOR UPDATE"
-            ).first?.integer("sensor_id", as: Int32.self)
+            ).first?.sensorID("sensor_id")
         else { throw RenameConflict.noSensor }
         if let other = try fetch(
             """
@@ -340,12 +340,12 @@ extension Session {
 
     /// Makes a deleted sensor with the old name that knows which frames are stored under the new one: the device sends
     /// frames again that it has no confirm of.
-    private func keepLedger(of sensor: Int32, under old: SerialNumber) throws {
+    private func keepLedger(of sensor: SensorID, under old: SerialNumber) throws {
         let name = try fetchOne(
             """
             INSERT INTO sensor (serial, deleted_at, renamed_to) VALUES (\(old), now(), \(sensor)) RETURNING sensor_id
             """
-        ).integer("sensor_id", as: Int32.self)
+        ).sensorID("sensor_id")
         try run(
             """
             INSERT INTO sensor_boot (sensor_id, boot_id, next_sequence, frames, carried, given_up, first_at, stream,

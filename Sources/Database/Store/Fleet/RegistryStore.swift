@@ -153,7 +153,7 @@ extension StoreConnection {
     }
 
     /// The number of a sensor that `sensorIDs` has looked up.
-    private static func number(of serial: SerialNumber, in ids: [SerialNumber: Int32]) throws -> Int32 {
+    private static func number(of serial: SerialNumber, in ids: [SerialNumber: SensorID]) throws -> SensorID {
         guard let sensor = ids[serial] else { throw StoreError.unexpected("sensor \(serial) has no number") }
         return sensor
     }
@@ -201,14 +201,14 @@ extension StoreConnection {
 
 extension Session {
     /// The numbers, with those of deleted names replaced by the sensors that were renamed from them.
-    fileprivate func followingRenames(_ ids: [SerialNumber: Int32]) throws -> [SerialNumber: Int32] {
+    fileprivate func followingRenames(_ ids: [SerialNumber: SensorID]) throws -> [SerialNumber: SensorID] {
         let rows = try fetch(
             """
             SELECT serial, renamed_to FROM sensor
              WHERE sensor_id = ANY (\(ids.values.sorted())::int[]) AND deleted_at IS NOT NULL AND renamed_to IS NOT NULL
             """)
         var ids = ids
-        for row in rows { ids[try row.serial("serial")] = try row.integer("renamed_to", as: Int32.self) }
+        for row in rows { ids[try row.serial("serial")] = try row.sensorID("renamed_to") }
         return ids
     }
 }

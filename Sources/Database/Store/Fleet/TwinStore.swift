@@ -46,7 +46,7 @@ private struct TwinRow {
         \(microseconds("s.last_seen")) AS heard_us, \(microseconds("s.lost_at")) AS lost_us
         """
 
-    let id: Int32
+    let id: SensorID
     let serial: SerialNumber
     let before: Presence
     var presence: Presence
@@ -54,7 +54,7 @@ private struct TwinRow {
     var announcement: Announcement?
 
     init(_ row: Row) throws {
-        id = try row.integer("sensor_id", as: Int32.self)
+        id = try row.sensorID("sensor_id")
         serial = try row.serial("serial")
         // A row from before connections were counted has a boot without a number.
         let number = try row.optionalInteger("connection")
@@ -261,7 +261,7 @@ extension Session {
 
     /// Writes the channels of sensors whose announcement differs from the stored channels.
     private func recordChannels(_ twins: [TwinRow]) throws {
-        var announced: [Int32: [Announcement.Channel]] = [:]
+        var announced: [SensorID: [Announcement.Channel]] = [:]
         for twin in twins { announced[twin.id] = twin.announcement?.channels }
         let all = announced.flatMap { sensor, channels in channels.map { (sensor: sensor, channel: $0) } }
         if all.isEmpty { return }
@@ -277,14 +277,14 @@ extension Session {
              ORDER BY u.sensor_id
             """)
         for row in other {
-            let sensor = try row.integer("sensor_id", as: Int32.self)
+            let sensor = try row.sensorID("sensor_id")
             if let channels = announced[sensor] { try recordChannels(channels, of: sensor) }
         }
     }
 
     /// Writes the channels of one sensor. A name that another channel of the sensor already has is made unique, so that
     /// one bad announcement does not block other sensors.
-    private func recordChannels(_ channels: [Announcement.Channel], of sensor: Int32) throws {
+    private func recordChannels(_ channels: [Announcement.Channel], of sensor: SensorID) throws {
         try run(
             """
             INSERT INTO channel AS c (sensor_id, channel, name, quantity, unit)

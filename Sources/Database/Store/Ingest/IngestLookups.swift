@@ -15,7 +15,7 @@ extension StoreConnection {
     /// - Throws: `StoreError`, or what `body` throws.
     func withSensorIDs<Result: Sendable>(
         for serials: [SerialNumber], reviving: Bool = true,
-        _ body: @Sendable ([SerialNumber: Int32], inout Session) throws -> Result
+        _ body: @Sendable ([SerialNumber: SensorID], inout Session) throws -> Result
     ) throws -> Result {
         var triesLeft = 10
         while true {
@@ -42,7 +42,7 @@ extension StoreConnection {
     /// but never in a circle.
     /// - Parameter reviving: false: a deleted sensor stays deleted, and its number is returned.
     /// - Throws: `StoreError`.
-    public func sensorIDs(for serials: [SerialNumber], reviving: Bool = true) throws -> [SerialNumber: Int32] {
+    public func sensorIDs(for serials: [SerialNumber], reviving: Bool = true) throws -> [SerialNumber: SensorID] {
         if serials.isEmpty { return [:] }
         var ids = try knownSensorIDs(serials, withDeleted: !reviving)
         let missing = Set(serials).filter { ids[$0] == nil }.sorted()
@@ -62,15 +62,15 @@ extension StoreConnection {
         return ids
     }
 
-    private func knownSensorIDs(_ serials: [SerialNumber], withDeleted: Bool) throws -> [SerialNumber: Int32] {
+    private func knownSensorIDs(_ serials: [SerialNumber], withDeleted: Bool) throws -> [SerialNumber: SensorID] {
         let rows = try fetch(
             """
             SELECT serial, sensor_id FROM sensor
              WHERE serial = ANY (\(serials)::text[]) AND (deleted_at IS NULL OR \(withDeleted))
             """)
         let (serial, id) = (try rows.column("serial"), try rows.column("sensor_id"))
-        var ids: [SerialNumber: Int32] = [:]
-        for row in rows { ids[try row.serial(serial)] = try row.integer(id, as: Int32.self) }
+        var ids: [SerialNumber: SensorID] = [:]
+        for row in rows { ids[try row.serial(serial)] = try row.sensorID(id) }
         return ids
     }
 
@@ -104,7 +104,7 @@ extension StoreConnection {
                 next: try row.integer(next), gaps: try row.text(gaps, as: "gaps of a ledger", Self.gaps))
             var entry = LedgerCache.Entry(ledger: ledger, version: try row.integer(version))
             entry.last = try row.optionalStreamPosition(incarnation, offset)
-            let key = LedgerCache.Key(sensor: try row.integer(sensor, as: Int32.self), boot: try row.integer(boot))
+            let key = LedgerCache.Key(sensor: try row.sensorID(sensor), boot: try row.integer(boot))
             entries[key] = entry
         }
         return entries
@@ -145,7 +145,7 @@ extension StoreConnection {
     /// `channelsMax`.
     /// - Throws: `StoreError`.
     public func channelNumbers(
-        sensor: Int32, names: [String], channelsMax: Int = 64
+        sensor: SensorID, names: [String], channelsMax: Int = 64
     ) throws -> [String: Int16] {
         try transaction { session in
             // One transaction at a time for each sensor, so that two replicas don't assign the same number.
@@ -170,16 +170,16 @@ extension StoreConnection {
 
     /// The newest stored places of sensors.
     /// - Throws: `StoreError`.
-    public func lastPlaces(of sensors: [Int32]) throws -> [Int32: GeoPosition] {
+    public func lastPlaces(of sensors: [SensorID]) throws -> [SensorID: GeoPosition] {
         let rows = try fetch(
             """
             SELECT sensor_id, latitude, longitude, altitude FROM place WHERE sensor_id = ANY (\(sensors)::int[])
             """)
         let (sensor, latitude) = (try rows.column("sensor_id"), try rows.column("latitude"))
         let (longitude, altitude) = (try rows.column("longitude"), try rows.column("altitude"))
-        var places: [Int32: GeoPosition] = [:]
+        var places: [SensorID: GeoPosition] = [:]
         for row in rows {
-            places[try row.integer(sensor, as: Int32.self)] = GeoPosition(
+            places[try row.sensorID(sensor)] = GeoPosition(
                 latitude: try row.double(latitude), longitude: try row.double(longitude),
                 altitude: try row.double(altitude))
         }
@@ -188,7 +188,7 @@ extension StoreConnection {
 
     /// The states of limits, by sensor and channel.
     /// - Throws: `StoreError`.
-    public func limitStates(of sensors: [Int32]) throws -> [(sensor: Int32, channel: Int16, state: LimitState)] {
+    public func limitStates(of sensors: [SensorID]) throws -> [(channel: ChannelID, state: LimitState)] {
         let rows = try fetch("SELECT * FROM alarm_state WHERE sensor_id = ANY (\(sensors)::int[])")
         let (sensor, channel, asOf) = (
             try rows.column("sensor_id"), try rows.column("channel"), try rows.column("as_of_ns")
@@ -201,17 +201,15 @@ extension StoreConnection {
                 state.raised = LimitState.Raised(
                     id: id, side: try row.value(side), since: Timestamp(unixNanoseconds: try row.integer(since)))
             }
-            return (try row.integer(sensor, as: Int32.self), try row.integer(channel, as: Int16.self), state)
+            return (try row.channelID(sensor, channel), state)
         }
     }
 
     /// A channel that has limits.
     public struct LimitedChannel: Sendable {
-        /// The sensor's number.
-        public var sensor: Int32
-        /// The channel's number.
-        public var channel: Int16
-        /// The channel's name.
+        /// The channel.
+        public var channel: ChannelID
+        /// Its name.
         public var name: String
         /// Its limits.
         public var limits: ChannelLimits
@@ -252,8 +250,7 @@ extension StoreConnection {
                 // NULL: the operator set none.
                 hysteresis: try row.optionalDouble(hysteresis) ?? 0)
             return LimitedChannel(
-                sensor: try row.integer(sensor, as: Int32.self), channel: try row.integer(channel, as: Int16.self),
-                name: try row.text(name), limits: limits)
+                channel: try row.channelID(sensor, channel), name: try row.text(name), limits: limits)
         }
     }
 }

@@ -69,11 +69,11 @@ public struct IngestBatch: Sendable {
     /// Messages that were dropped before they were read, or that the broker could not deliver.
     public var holes: [MissingOffsets] = []
     /// Changed places of sensors.
-    public var places: [(sensor: Int32, time: Timestamp, place: GeoPosition)] = []
+    public var places: [(sensor: SensorID, time: Timestamp, place: GeoPosition)] = []
     /// Newest values that are due.
     public var latest: [LatestValue] = []
     /// Changed states of limits.
-    public var limitStates: [(sensor: Int32, channel: Int16, state: LimitState)] = []
+    public var limitStates: [(channel: ChannelID, state: LimitState)] = []
 
     /// A batch without content.
     public init(lease: PartitionLease, lastOffset: Int64, lastFingerprint: Int64, lastReceived: Timestamp) {
@@ -213,10 +213,10 @@ extension StoreConnection {
 
     private func write(latest: [LatestValue], names: Int64?) throws {
         try transaction(prelude: "SELECT names_hold(\(names)::bigint)") { session in
-            let rows = try session.fetch(
-                "SELECT sensor_id FROM sensor WHERE sensor_id = ANY (\(Set(latest.map(\.sensor)).sorted())::int[])")
-            let known = Set(try rows.map { try $0.integer("sensor_id", as: Int32.self) })
-            try Self.write(latest.filter { known.contains($0.sensor) }, session)
+            let sensors = Set(latest.map(\.channel.sensor)).sorted()
+            let rows = try session.fetch("SELECT sensor_id FROM sensor WHERE sensor_id = ANY (\(sensors)::int[])")
+            let known = Set(try rows.map { try $0.sensorID("sensor_id") })
+            try Self.write(latest.filter { known.contains($0.channel.sensor) }, session)
         }
     }
 
@@ -270,7 +270,7 @@ extension StoreConnection {
             let (sensor, boot) = (try rows.column("sensor_id"), try rows.column("boot_id"))
             let (first, noted) = (try rows.column("first_sequence"), try rows.column("noted_us"))
             for row in rows {
-                let key = LedgerCache.Key(sensor: try row.integer(sensor, as: Int32.self), boot: try row.integer(boot))
+                let key = LedgerCache.Key(sensor: try row.sensorID(sensor), boot: try row.integer(boot))
                 removedAt[key, default: [:]][try row.integer(first)] = try row.time(noted)
             }
         }
@@ -319,7 +319,7 @@ extension StoreConnection {
     }
 
     static func write(
-        _ places: [(sensor: Int32, time: Timestamp, place: GeoPosition)], _ session: borrowing Session
+        _ places: [(sensor: SensorID, time: Timestamp, place: GeoPosition)], _ session: borrowing Session
     ) throws {
         guard !places.isEmpty else { return }
         try session.run(
@@ -337,7 +337,7 @@ extension StoreConnection {
             """
             INSERT INTO latest AS l (sensor_id, channel, "time", received_at, value, min, max, rms, sample_rate_hz,
                                      clock, clock_offset_s)
-            SELECT * FROM unnest(\(values.map(\.sensor))::int[], \(values.map(\.channel))::smallint[],
+            SELECT * FROM unnest(\(values.map(\.channel.sensor))::int[], \(values.map(\.channel.number))::smallint[],
                                  \(values.map(\.time))::timestamptz[], \(values.map(\.received))::timestamptz[],
                                  \(values.map(\.value))::float8[], \(values.map(\.statistics.min))::float8[],
                                  \(values.map(\.statistics.max))::float8[], \(values.map(\.statistics.rms))::float8[],
@@ -352,14 +352,14 @@ extension StoreConnection {
     }
 
     private static func write(
-        _ states: [(sensor: Int32, channel: Int16, state: LimitState)], _ session: borrowing Session
+        _ states: [(channel: ChannelID, state: LimitState)], _ session: borrowing Session
     ) throws {
         guard !states.isEmpty else { return }
         let raised = states.map(\.state.raised)
         try session.run(
             """
             INSERT INTO alarm_state AS a (sensor_id, channel, alarm_id, side, since_ns, as_of_ns)
-            SELECT * FROM unnest(\(states.map(\.sensor))::int[], \(states.map(\.channel))::smallint[],
+            SELECT * FROM unnest(\(states.map(\.channel.sensor))::int[], \(states.map(\.channel.number))::smallint[],
                                  \(raised.map(\.?.id))::text[], \(raised.map(\.?.side))::text[],
                                  \(raised.map(\.?.since.unixNanoseconds))::bigint[],
                                  \(states.map(\.state.asOf?.unixNanoseconds))::bigint[])

@@ -9,23 +9,23 @@ public struct SensorNumbers: Sendable {
     /// A frame and its sensor.
     public typealias SensorFrame = (serial: SerialNumber, frame: Frame)
 
-    private var sensors: [SerialNumber: Int32]
-    private var channels: [Int32: [String: Int16]]
+    private var sensors: [SerialNumber: SensorID]
+    private var channels: [SensorID: [String: Int16]]
     /// The version of sensors' names before the first number was read, for `IngestBatch.names`; nil: none was read.
     public private(set) var version: Int64?
 
     /// Numbers that are known; none by default.
     /// - Parameter channels: the numbers of the channels by name, for each sensor's number.
-    public init(sensors: [SerialNumber: Int32] = [:], channels: [Int32: [String: Int16]] = [:]) {
+    public init(sensors: [SerialNumber: SensorID] = [:], channels: [SensorID: [String: Int16]] = [:]) {
         self.sensors = sensors
         self.channels = channels
     }
 
     /// The number of a sensor; nil: not read yet.
-    public subscript(serial: SerialNumber) -> Int32? { sensors[serial] }
+    public subscript(serial: SerialNumber) -> SensorID? { sensors[serial] }
 
     /// The number of a sensor's channel; nil: the name was not read yet, or the sensor has no number left for it.
-    public func channel(_ key: ChannelKey, of sensor: Int32) -> Int16? {
+    public func channel(_ key: ChannelKey, of sensor: SensorID) -> Int16? {
         switch key {
         case .number(let number): number
         case .name(let name): channels[sensor]?[name]
@@ -33,7 +33,7 @@ public struct SensorNumbers: Sendable {
     }
 
     /// Whether each channel of a frame has a number: JSON may name more channels than a sensor can have.
-    public func hasChannels(of frame: Frame, sensor: Int32) -> Bool {
+    public func hasChannels(of frame: Frame, sensor: SensorID) -> Bool {
         frame.blocks.allSatisfy { channel($0.channel, of: sensor) != nil }
     }
 
@@ -58,8 +58,8 @@ public struct SensorNumbers: Sendable {
 
     /// The channel names whose numbers are not known, by sensor: the names in the order of their first frames, in which
     /// they get their numbers. Sensors without a number are left out.
-    func unknownNames(in frames: some Collection<SensorFrame>) -> [(sensor: Int32, names: [String])] {
-        var wanted: [Int32: [String]] = [:]
+    func unknownNames(in frames: some Collection<SensorFrame>) -> [(sensor: SensorID, names: [String])] {
+        var wanted: [SensorID: [String]] = [:]
         for (serial, frame) in frames {
             for block in frame.blocks {
                 guard case .name(let name) = block.channel, let sensor = sensors[serial],

@@ -66,7 +66,7 @@ public struct QuarantineBatch: Sendable {
     /// The ledger's changes.
     public var ledger: [LedgerCache.Change] = []
     /// New positions of sensors.
-    public var places: [(sensor: Int32, time: Timestamp, place: GeoPosition)] = []
+    public var places: [(sensor: SensorID, time: Timestamp, place: GeoPosition)] = []
     /// New latest values.
     public var latest: [LatestValue] = []
 
@@ -213,9 +213,9 @@ extension StoreConnection {
 
     /// Reads the database's number of a sensor; nil if there is no such sensor.
     /// - Throws: `StoreError`.
-    public func sensorID(of serial: SerialNumber) throws -> Int32? {
+    public func sensorID(of serial: SerialNumber) throws -> SensorID? {
         try fetch("SELECT sensor_id FROM sensor WHERE serial = \(serial)").first?
-            .integer("sensor_id", as: Int32.self)
+            .sensorID("sensor_id")
     }
 }
 

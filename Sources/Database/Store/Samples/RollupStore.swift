@@ -9,7 +9,7 @@ extension StoreConnection {
         if rows.isEmpty { return }
         try session.run(
             """
-            SELECT rollup_note(\(rows.map(\.sensor))::int[], \(rows.map(\.channel))::smallint[],
+            SELECT rollup_note(\(rows.map(\.channel.sensor))::int[], \(rows.map(\.channel.number))::smallint[],
                                \(rows.map(\.time))::timestamptz[], \(rows.map(\.samples.count))::bigint[],
                                \(rows.map(\.statistics.finiteCount))::bigint[], \(rows.map(\.statistics.min))::float8[],
                                \(rows.map(\.statistics.max))::float8[], \(rows.map(\.statistics.mean))::float8[],

@@ -23,7 +23,7 @@ extension StoreConnection {
     ///   - samplesMax: a page with this many samples takes no more rows.
     /// - Throws: `StoreError`.
     public func sampleRuns(
-        sensor: Int32, channel: Int16, from place: SampleCursor, to: Timestamp, rowsMax: Int, samplesMax: Int
+        of channel: ChannelID, from place: SampleCursor, to: Timestamp, rowsMax: Int, samplesMax: Int
     ) throws -> (runs: [SampleRun], next: SampleCursor, isLast: Bool) {
         // In hexadecimal: PostgreSQL's text of a NaN omits its payload bits.
         let rows = try fetch(
@@ -36,7 +36,7 @@ extension StoreConnection {
                   FROM (
                     SELECT *, row_number() OVER () AS k FROM (
                         SELECT * FROM measurement
-                         WHERE sensor_id = \(sensor) AND channel = \(channel) AND "time" >= \(place.time)::timestamptz
+                         WHERE sensor_id = \(channel.sensor) AND channel = \(channel.number) AND "time" >= \(place.time)::timestamptz
                            AND "time" < \(to)::timestamptz
                          ORDER BY "time", time_ns, boot_id, sequence, received_at LIMIT \(rowsMax) OFFSET \(place.skip)
                     ) sorted
@@ -61,12 +61,12 @@ extension StoreConnection {
     /// than `boot`.
     /// - Throws: `StoreError`.
     public func overlapping(
-        sensor: Int32, channel: Int16, _ range: ClosedRange<Timestamp>, except boot: Int64
+        of channel: ChannelID, _ range: ClosedRange<Timestamp>, except boot: Int64
     ) throws -> Timestamp? {
         try fetch(
             """
             SELECT \(microseconds("\"time\"")) AS time_us FROM measurement
-             WHERE sensor_id = \(sensor) AND channel = \(channel)
+             WHERE sensor_id = \(channel.sensor) AND channel = \(channel.number)
                AND "time" >= \(range.lowerBound)::timestamptz - INTERVAL '60 seconds'
                AND "time" <= \(range.upperBound)::timestamptz AND boot_id IS DISTINCT FROM \(boot)
                AND row_end("time", n, sample_rate_hz) >= \(range.lowerBound)::timestamptz
@@ -77,11 +77,11 @@ extension StoreConnection {
 
     /// Sets quantity and unit of a channel if they are not set yet.
     /// - Throws: `StoreError`.
-    public func describe(sensor: Int32, channel: Int16, quantity: String, unit: String) throws {
+    public func describe(_ channel: ChannelID, quantity: String, unit: String) throws {
         try run(
             """
             UPDATE channel SET quantity = \(quantity), unit = \(unit)
-             WHERE sensor_id = \(sensor) AND channel = \(channel) AND quantity = '' AND unit = ''
+             WHERE sensor_id = \(channel.sensor) AND channel = \(channel.number) AND quantity = '' AND unit = ''
             """)
     }
 

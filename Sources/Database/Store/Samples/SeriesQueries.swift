@@ -52,16 +52,14 @@ extension StoreConnection {
             """
         ).first
         guard let place else { return nil }
-        let (sensor, number) = (
-            try place.integer("sensor_id", as: Int32.self), try place.integer("channel", as: Int16.self)
-        )
+        let channel = try place.channelID()
         let first = try place.time("first_us")
         var runs: [SampleRun] = []
         var (cursor, isLast) = (SampleCursor(first), false)
         while !isLast {
             let page = try sampleRuns(
-                sensor: sensor, channel: number, from: cursor,
-                to: range.upperBound, rowsMax: Self.rowsOfPage, samplesMax: Self.samplesOfPage)
+                of: channel, from: cursor, to: range.upperBound, rowsMax: Self.rowsOfPage,
+                samplesMax: Self.samplesOfPage)
             runs += page.runs.flatMap { $0.within(range) }
             (cursor, isLast) = (page.next, page.isLast)
         }

@@ -97,7 +97,7 @@ struct Export: AsyncParsableCommand {
             sensor: sensor, channel: chosen.name, quantity: chosen.quantity, unit: chosen.unit)
         let end = max(to ?? .now, from.advanced(byNanoseconds: 1))
         let export = ExportSamples(
-            store, header, sensor: number, channel: chosen.number, from..<end)
+            store, header, of: ChannelID(sensor: number, number: chosen.number), from..<end)
         let format = format ?? file.flatMap(Self.format) ?? .csv
         var line = ProgressLine()
         defer { line.clear() }

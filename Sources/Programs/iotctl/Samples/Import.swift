@@ -96,10 +96,9 @@ struct Import: AsyncParsableCommand {
             }
             // Before the numbers, so that they are of this version or a later one.
             let names = try await store.namesVersion()
-            let (sensor, number) = try await numbers(store, serial, name, contents)
-            try await check(store, sensor, number, boot, contents)
-            let summary = try await file.run(store, sensor: sensor, channel: number, boot: boot, names: names) {
-                summary in
+            let channel = try await target(store, serial, name, contents)
+            try await check(store, channel, boot, contents)
+            let summary = try await file.run(store, into: channel, boot: boot, names: names) { summary in
                 line.show("\(summary.stored) of \(contents.survey.samples) samples stored")
             }
             line.clear()
@@ -121,7 +120,9 @@ struct Import: AsyncParsableCommand {
         let sensor = try await store.sensorID(of: serial)
         if let sensor {
             let known = try await store.channels(of: serial.text).first { $0.name == name }?.channel
-            if let channel = known ?? Int16(name) { try await check(store, sensor, channel, boot, contents) }
+            if let number = known ?? Int16(name) {
+                try await check(store, ChannelID(sensor: sensor, number: number), boot, contents)
+            }
         }
         var plan = try await file.plan(store, sensor: sensor, boot: boot)
         Talk.say("dry run: \(plan.stored) samples would be stored; nothing was stored")
@@ -129,32 +130,35 @@ struct Import: AsyncParsableCommand {
         return plan
     }
 
-    /// The numbers of sensor and channel, which are created if they do not exist.
-    private func numbers(
+    /// The channel; it and its sensor are created if they do not exist.
+    private func target(
         _ store: StoreConnection, _ serial: SerialNumber, _ name: String, _ contents: ImportSamples.Contents
-    ) async throws -> (sensor: Int32, channel: Int16) {
+    ) async throws -> ChannelID {
         guard let sensor = try await store.sensorIDs(for: [serial])[serial] else {
             throw Failure(ExitStatus.failed, "sensor \(serial) could not be created")
         }
         let known = try await store.channels(of: serial.text)
-        if let channel = known.first(where: { $0.name == name }) { return (sensor, channel.channel) }
+        if let channel = known.first(where: { $0.name == name }) {
+            return ChannelID(sensor: sensor, number: channel.channel)
+        }
         // A number stands for a channel without a name.
-        if let number = Int16(name), number >= 0 { return (sensor, number) }
+        if let number = Int16(name), number >= 0 { return ChannelID(sensor: sensor, number: number) }
         guard let number = try await store.channelNumbers(sensor: sensor, names: [name])[name] else {
             throw Failure(ExitStatus.failed, "\(serial) has no room for another channel")
         }
+        let channel = ChannelID(sensor: sensor, number: number)
         if let header = contents.header {
-            try await store.describe(sensor: sensor, channel: number, quantity: header.quantity, unit: header.unit)
+            try await store.describe(channel, quantity: header.quantity, unit: header.unit)
         }
-        return (sensor, number)
+        return channel
     }
 
     private func check(
-        _ store: StoreConnection, _ sensor: Int32, _ channel: Int16, _ boot: Int64, _ contents: ImportSamples.Contents
+        _ store: StoreConnection, _ channel: ChannelID, _ boot: Int64, _ contents: ImportSamples.Contents
     ) async throws {
         guard let first = contents.survey.first, let last = contents.survey.last else { return }
         if !overlap,
-            let other = try await store.overlapping(sensor: sensor, channel: channel, first...last, except: boot)
+            let other = try await store.overlapping(of: channel, first...last, except: boot)
         {
             throw Failure(
                 ExitStatus.failed,

@@ -2,10 +2,8 @@ public import Time
 
 /// The newest value of a channel.
 public struct LatestValue: Sendable, Equatable {
-    /// The sensor's number.
-    public var sensor: Int32
-    /// The channel's number.
-    public var channel: Int16
+    /// The channel.
+    public var channel: ChannelID
     /// When the value was taken.
     public var time: Timestamp
     /// When its frame arrived; nil: it comes from a file.
@@ -25,7 +23,6 @@ public struct LatestValue: Sendable, Equatable {
     /// The value that a frame's block leaves, given uncut.
     public init(_ row: MeasurementRow) {
         let last = row.samples.count - 1
-        sensor = row.sensor
         channel = row.channel
         let offset = SampleRate(hertz: row.rateHertz)?.nanoseconds(toSample: Int64(last)) ?? 0
         time = row.time.advanced(byNanoseconds: offset)
@@ -48,27 +45,22 @@ public struct LatestValues: Sendable {
     /// database's own comparison keeps older values out.
     public static let entriesMax = 200_000
 
-    private struct Key: Hashable {
-        var sensor: Int32
-        var channel: Int16
-    }
-
     private struct Entry {
         var newest: LatestValue
         var writtenAt: ContinuousClock.Instant?
     }
 
-    private var entries: [Key: Entry] = [:]
-    private var pending: Set<Key> = []
+    private var entries: [ChannelID: Entry] = [:]
+    private var pending: Set<ChannelID> = []
     /// The entries as they were before the batch in hand; nil: there was none.
-    private var before: [Key: Entry?] = [:]
+    private var before: [ChannelID: Entry?] = [:]
 
     /// No values.
     public init() {}
 
     /// Notes a value of the batch in hand.
     public mutating func note(_ value: LatestValue) {
-        let key = Key(sensor: value.sensor, channel: value.channel)
+        let key = value.channel
         let known = entries[key]
         if before.index(forKey: key) == nil { before[key] = .some(known) }
         guard let known else {
@@ -90,9 +82,9 @@ public struct LatestValues: Sendable {
             due.append(entry.newest)
             entries[key]?.writtenAt = now
         }
-        for value in due { pending.remove(Key(sensor: value.sensor, channel: value.channel)) }
+        for value in due { pending.remove(value.channel) }
         if entries.count > Self.entriesMax { entries = entries.filter { pending.contains($0.key) } }
-        return due.sorted { ($0.sensor, $0.channel) < ($1.sensor, $1.channel) }
+        return due.sorted { $0.channel < $1.channel }
     }
 
     /// Adopts the values of the batch after it was stored.
@@ -110,9 +102,8 @@ public struct LatestValues: Sendable {
     /// These were not written after all.
     public mutating func writeFailed(_ values: [LatestValue]) {
         for value in values {
-            let key = Key(sensor: value.sensor, channel: value.channel)
-            entries[key]?.writtenAt = nil
-            pending.insert(key)
+            entries[value.channel]?.writtenAt = nil
+            pending.insert(value.channel)
         }
     }
 }

@@ -5,12 +5,12 @@ public struct LedgerCache: Sendable {
     /// One boot of one sensor.
     public struct Key: Hashable, Sendable, Comparable {
         /// The sensor's number in the database.
-        public var sensor: Int32
+        public var sensor: SensorID
         /// The boot's number.
         public var boot: Int64
 
         /// The boot with that number of that sensor.
-        public init(sensor: Int32, boot: Int64) {
+        public init(sensor: SensorID, boot: Int64) {
             self.sensor = sensor
             self.boot = boot
         }

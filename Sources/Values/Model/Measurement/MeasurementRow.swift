@@ -4,10 +4,8 @@ public import Time
 public struct MeasurementRow: Sendable, Equatable {
     /// When the first sample was taken, as far as can be trusted.
     public var time: Timestamp
-    /// The database's number of the sensor.
-    public var sensor: Int32
-    /// The channel's number.
-    public var channel: Int16
+    /// The channel.
+    public var channel: ChannelID
     /// Which frame it comes from; nil for devices that don't number.
     public var position: FramePosition?
     /// Samples a second; 0 where a single sample came without a rate.
@@ -45,18 +43,19 @@ public struct RowCutter: Sendable {
     /// - Returns: the trusted time of the frame's first sample, and why it is that.
     @discardableResult
     public func cut(
-        _ frame: Frame, sensor: Int32, received: Timestamp, channelNumber: (ChannelKey) -> Int16?,
+        _ frame: Frame, sensor: SensorID, received: Timestamp, channelNumber: (ChannelKey) -> Int16?,
         whole: ((MeasurementRow) -> Void)? = nil, into emit: (MeasurementRow) -> Void
     ) -> (time: Timestamp, verdict: ClockVerdict) {
         let trusted = clockRule.judge(start: frame.start, spanNanoseconds: frame.spanNanoseconds, received: received)
         for block in frame.blocks {
-            guard let channel = channelNumber(block.channel) else { continue }
+            guard let number = channelNumber(block.channel) else { continue }
+            let channel = ChannelID(sensor: sensor, number: number)
             func row(_ range: Range<Int>) -> MeasurementRow {
                 let offset = range.lowerBound == 0 ? 0 : frame.rate?.nanoseconds(toSample: Int64(range.lowerBound)) ?? 0
                 let samples = block.samples.slice(range)
                 return MeasurementRow(
-                    time: trusted.time.advanced(byNanoseconds: offset), sensor: sensor, channel: channel,
-                    position: frame.position, rateHertz: frame.rate?.hertz ?? 0, samples: samples,
+                    time: trusted.time.advanced(byNanoseconds: offset), channel: channel, position: frame.position,
+                    rateHertz: frame.rate?.hertz ?? 0, samples: samples,
                     statistics: SampleStatistics(samples), received: received,
                     deviceTime: trusted.verdict == .ok ? nil : frame.start?.advanced(byNanoseconds: offset),
                     clock: trusted.verdict)

@@ -5,8 +5,9 @@ import Time
 @Suite struct LatestValuesTests {
     private let start = ContinuousClock.now
 
-    private func value(_ value: Double, at seconds: Int64, sensor: Int32 = 1, channel: Int16 = 0) throws -> LatestValue
-    {
+    private func value(
+        _ value: Double, at seconds: Int64, sensor: SensorID = 1, channel: Int16 = 0
+    ) throws -> LatestValue {
         var frame = frame(1, rate: nil, start: now.advanced(bySeconds: seconds))
         frame.blocks = [Block(channel: .number(channel), samples: .value(value))]
         var values: [LatestValue] = []
@@ -23,7 +24,8 @@ import Time
             into: { values.append(LatestValue($0)) })
         let value = try #require(values.first)
         #expect(value.value == 4 && value.time == now.advanced(bySeconds: 2))
-        #expect(value.sensor == 3 && value.channel == 7 && value.rateHertz == 2 && value.statistics.finiteCount == 5)
+        #expect(value.channel == ChannelID(sensor: 3, number: 7))
+        #expect(value.rateHertz == 2 && value.statistics.finiteCount == 5)
     }
 
     @Test func atMostOneWriteASecondAndTheNewestWins() throws {
@@ -59,11 +61,11 @@ import Time
 
     @Test func channelsAreKeptApartAndInOrder() throws {
         var latest = LatestValues()
-        for (sensor, channel) in [(2, 0), (1, 1), (1, 0)] as [(Int32, Int16)] {
-            latest.note(try value(Double(sensor), at: 0, sensor: sensor, channel: channel))
+        for (sensor, channel) in [(2, 0), (1, 1), (1, 0)] as [(SensorID, Int16)] {
+            latest.note(try value(1, at: 0, sensor: sensor, channel: channel))
         }
-        let due = latest.takeDue(now: start)
-        #expect(due.map(\.sensor) == [1, 1, 2] && due.map(\.channel) == [0, 1, 0])
+        let ordered = [(1, 0), (1, 1), (2, 0)].map { ChannelID(sensor: $0.0, number: $0.1) }
+        #expect(latest.takeDue(now: start).map(\.channel) == ordered)
     }
 
     @Test func aBatchThatWasNotStoredLeavesNoValue() throws {

@@ -74,7 +74,7 @@ import Testing
     @Test(arguments: 0..<40)
     func removedAndAddedGapsGiveTheNewList(round: UInt64) {
         var random = SplitMix64(seed: round)
-        let keys = (0..<3).map { LedgerCache.Key(sensor: Int32($0), boot: 1) }
+        let keys = (0..<3).map { LedgerCache.Key(sensor: SensorID(rawValue: $0), boot: 1) }
         var cache = loaded(keys)
         var stored: [LedgerCache.Key: Set<SequenceGap>] = [:]
         var versions: [LedgerCache.Key: Int64] = [:]
@@ -191,7 +191,9 @@ import Testing
     @Test func aCacheOfTooManyGapsForgetsThem() {
         var cache = LedgerCache()
         let gaps = (0..<Int64(SequenceLedger.gapsMax)).map { SequenceGap(($0 * 2)...($0 * 2)) }
-        let keys = (0...Int32(LedgerCache.gapsMax / gaps.count)).map { LedgerCache.Key(sensor: $0, boot: 0) }
+        let keys = (0...Int32(LedgerCache.gapsMax / gaps.count)).map {
+            LedgerCache.Key(sensor: SensorID(rawValue: $0), boot: 0)
+        }
         let entry = LedgerCache.Entry(ledger: SequenceLedger(next: 1_000_000, gaps: gaps), version: 1)
         for key in keys.dropLast() { cache.load(key, entry) }
         cache.commit()
@@ -204,7 +206,9 @@ import Testing
     @Test func aCacheOfTooManyLedgersForgetsThem() {
         var cache = LedgerCache()
         let entry = LedgerCache.Entry(ledger: SequenceLedger(), version: 0)
-        for sensor in 0...Int32(LedgerCache.entriesMax) { cache.load(LedgerCache.Key(sensor: sensor, boot: 0), entry) }
+        for number in 0...Int32(LedgerCache.entriesMax) {
+            cache.load(LedgerCache.Key(sensor: SensorID(rawValue: number), boot: 0), entry)
+        }
         let first = LedgerCache.Key(sensor: 0, boot: 0)
         #expect(cache.unknown(among: [first]).isEmpty)
         cache.commit()

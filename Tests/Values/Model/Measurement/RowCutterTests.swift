@@ -75,7 +75,7 @@ import Time
         let rows = rows(frame)
         #expect(rows.count == 1)
         #expect(rows.first?.rateHertz == 0 && rows.first?.samples == .value(.pi) && rows.first?.time == now)
-        #expect(rows.first?.sensor == 5 && rows.first?.channel == 0 && rows.first?.received == now)
+        #expect(rows.first?.channel == ChannelID(sensor: 5, number: 0) && rows.first?.received == now)
     }
 
     @Test func everyBlockIsCutAndUnknownChannelsAreLeftOut() throws {
@@ -87,7 +87,7 @@ import Time
             frame, sensor: 1, received: now,
             channelNumber: { key in
                 if case .number(let number) = key { number + 10 } else { nil }
-            }, into: { channels.append($0.channel) })
+            }, into: { channels.append($0.channel.number) })
         #expect(channels == [10, 10, 11, 11])
     }
 
@@ -102,7 +102,7 @@ import Time
                 frame, sensor: 5, received: now.advanced(bySeconds: 4),
                 channelNumber: { $0 == .number(0) ? 0 : 1 }, whole: { wholes.append($0) }, into: { rows.append($0) })
             #expect(rows.count == count + 1)
-            #expect(wholes.map(\.samples) == frame.blocks.map(\.samples) && wholes.map(\.channel) == [0, 1])
+            #expect(wholes.map(\.samples) == frame.blocks.map(\.samples) && wholes.map(\.channel.number) == [0, 1])
             #expect(wholes.map(\.statistics) == frame.blocks.map { SampleStatistics($0.samples) })
             #expect(wholes.allSatisfy { $0.time == start && $0.position == frame.position })
         }
