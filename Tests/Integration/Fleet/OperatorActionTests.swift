@@ -129,7 +129,7 @@ extension Integration {
                     #expect(try await store.assign(["a"], toTarget: "press") == [])
                     #expect(try await store.targetDetail("press")?.sensors == [])
                     #expect(try await store.offlineSensors(among: ["a"]) == [])
-                    #expect(try await store.limitedChannels().isEmpty)
+                    #expect(try await store.limitedChannels().channels.isEmpty)
                     let fleet = try await store.fleetSnapshot(by: .rate, sensorsMax: 9, alarmsMax: 9)
                     #expect(fleet.sensors.map(\.serial) == ["b"] && fleet.sensorCount == 1 && fleet.alarms == [])
                     #expect(try await store.presenceCounts().values.reduce(0) { $0 + $1.sensors } == 1)

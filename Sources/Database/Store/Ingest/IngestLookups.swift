@@ -217,14 +217,22 @@ extension StoreConnection {
         public var limits: ChannelLimits
     }
 
-    /// All limits in the sensors' desired properties.
+    /// A row of limits that cannot be decoded.
+    public struct UnreadableLimits: Sendable, Equatable {
+        /// The sensor's serial number.
+        public var serial: String
+        /// The column and what it holds.
+        public var error: StoreError
+    }
+
+    /// All limits in the sensors' desired properties, and the rows of them that cannot be decoded, by serial number.
     /// - Throws: `StoreError`.
-    public func limitedChannels() throws -> [LimitedChannel] {
+    public func limitedChannels() throws -> (channels: [LimitedChannel], unreadable: [UnreadableLimits]) {
         let rows = try fetch(
             """
             WITH wanted AS (
                 -- A value that is not a number is no limit.
-                SELECT s.sensor_id, c.channel, c.name,
+                SELECT s.sensor_id, s.serial, c.channel, c.name,
                        CASE jsonb_typeof(l.value->'high') WHEN 'number' THEN l.value->>'high' END AS high,
                        CASE jsonb_typeof(l.value->'low') WHEN 'number' THEN l.value->>'low' END AS low,
                        CASE jsonb_typeof(l.value->'hysteresis') WHEN 'number' THEN l.value->>'hysteresis' END AS hysteresis
@@ -236,17 +244,17 @@ extension StoreConnection {
             SELECT * FROM wanted
             UNION ALL
             -- An alarm whose limits were removed must still be cleared.
-            SELECT s.sensor_id, c.channel, c.name, NULL, NULL, NULL
+            SELECT s.sensor_id, s.serial, c.channel, c.name, NULL, NULL, NULL
               FROM alarm_state a JOIN sensor s USING (sensor_id) JOIN channel c USING (sensor_id, channel)
              WHERE a.alarm_id IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.sensor_id = a.sensor_id AND w.channel = a.channel)
             """)
-        let sensor = try rows.column("sensor_id")
+        let (sensor, serial) = (try rows.column("sensor_id"), try rows.column("serial"))
         let (channel, name) = (try rows.column("channel"), try rows.column("name"))
         let (high, low, hysteresis) = (
             try rows.column("high"), try rows.column("low"), try rows.column("hysteresis")
         )
-        return try rows.map { row in
+        func limited(_ row: Row) throws(StoreError) -> LimitedChannel {
             let limits = ChannelLimits(
                 high: try row.optionalDouble(high), low: try row.optionalDouble(low),
                 // NULL: the operator set none.
@@ -255,5 +263,14 @@ extension StoreConnection {
                 sensor: try row.integer(sensor, as: Int32.self), channel: try row.integer(channel, as: Int16.self),
                 name: try row.text(name), limits: limits)
         }
+        var channels: [LimitedChannel] = []
+        var unreadable: [UnreadableLimits] = []
+        for row in rows {
+            do { channels.append(try limited(row)) } catch {
+                guard case .undecodable = error else { throw error }
+                unreadable.append(UnreadableLimits(serial: try row.text(serial), error: error))
+            }
+        }
+        return (channels, unreadable.sorted { $0.serial < $1.serial })
     }
 }
