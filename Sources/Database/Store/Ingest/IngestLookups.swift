@@ -14,13 +14,12 @@ extension StoreConnection {
     /// Runs a transaction that writes by the numbers of sensors, as `sensorIDs`; no sensor is deleted or renamed meanwhile.
     /// - Throws: `StoreError`, or what `body` throws.
     func withSensorIDs<Result: Sendable>(
-        for serials: [SerialNumber], reviving: Bool = true,
+        for serials: [SerialNumber],
         _ body: @Sendable ([SerialNumber: Int32], inout Session) throws -> Result
     ) throws -> Result {
         var triesLeft = 10
         while true {
-            let version = try namesVersion()
-            let ids = try sensorIDs(for: serials, reviving: reviving)
+            let (ids, version) = try numberedSensors(for: serials)
             do {
                 return try transaction(prelude: "SELECT names_hold(\(version))") { session in try body(ids, &session) }
             } catch let error as StoreError where error.sqlState == Self.namesChanged && triesLeft > 0 {
@@ -43,14 +42,21 @@ extension StoreConnection {
     /// - Parameter reviving: false: a deleted sensor stays deleted, and its number is returned.
     /// - Throws: `StoreError`.
     public func sensorIDs(for serials: [SerialNumber], reviving: Bool = true) throws -> [SerialNumber: Int32] {
-        if serials.isEmpty { return [:] }
-        var ids = try knownSensorIDs(serials, withDeleted: !reviving)
+        serials.isEmpty ? [:] : try numberedSensors(for: serials, reviving: reviving).ids
+    }
+
+    /// The numbers of sensors, as `sensorIDs`, and the version of sensors' names before any of them was read.
+    /// - Throws: `StoreError`.
+    func numberedSensors(
+        for serials: [SerialNumber], reviving: Bool = true
+    ) throws -> (ids: [SerialNumber: Int32], version: Int64) {
+        var (ids, version) = try knownSensorIDs(serials, withDeleted: !reviving)
         let missing = Set(serials).filter { ids[$0] == nil }.sorted()
-        if missing.isEmpty { return ids }
+        if missing.isEmpty { return (ids, version) }
         try run("INSERT INTO sensor (serial) SELECT unnest(\(missing)::text[]) ON CONFLICT (serial) DO NOTHING")
-        ids.merge(try knownSensorIDs(missing, withDeleted: !reviving)) { _, new in new }
+        ids.merge(try knownSensorIDs(missing, withDeleted: !reviving).ids) { _, new in new }
         let deleted = missing.filter { ids[$0] == nil }
-        if !reviving || deleted.isEmpty { return ids }
+        if !reviving || deleted.isEmpty { return (ids, version) }
         try run(
             """
             UPDATE sensor s SET deleted_at = NULL, renamed_to = NULL, first_seen = now()
@@ -58,20 +64,28 @@ extension StoreConnection {
                      ORDER BY sensor_id FOR NO KEY UPDATE) d
              WHERE s.sensor_id = d.sensor_id
             """)
-        ids.merge(try knownSensorIDs(deleted, withDeleted: false)) { _, new in new }
-        return ids
+        ids.merge(try knownSensorIDs(deleted, withDeleted: false).ids) { _, new in new }
+        return (ids, version)
     }
 
-    private func knownSensorIDs(_ serials: [SerialNumber], withDeleted: Bool) throws -> [SerialNumber: Int32] {
+    private func knownSensorIDs(
+        _ serials: [SerialNumber], withDeleted: Bool
+    ) throws -> (ids: [SerialNumber: Int32], version: Int64) {
+        // One statement, so that numbers and version are of the same snapshot. Without a sensor it has one row.
         let rows = try fetch(
             """
-            SELECT serial, sensor_id FROM sensor
-             WHERE serial = ANY (\(serials)::text[]) AND (deleted_at IS NULL OR \(withDeleted))
+            SELECT v.version, s.serial, s.sensor_id
+              FROM (SELECT names_version() AS version) v
+              LEFT JOIN sensor s ON s.serial = ANY (\(serials)::text[]) AND (s.deleted_at IS NULL OR \(withDeleted))
             """)
         let (serial, id) = (try rows.column("serial"), try rows.column("sensor_id"))
         var ids: [SerialNumber: Int32] = [:]
-        for row in rows { ids[try row.serial(serial)] = try row.integer(id, as: Int32.self) }
-        return ids
+        for row in rows {
+            guard let number = try row.optionalInteger(id, as: Int32.self) else { continue }
+            ids[try row.serial(serial)] = number
+        }
+        guard let first = rows.first else { throw StoreError.unexpected("no version of sensors' names") }
+        return (ids, try first.integer("version"))
     }
 
     /// The ledgers of boots; a boot without a row has an empty ledger with version 0.
