@@ -36,6 +36,13 @@ enum IngestMetrics {
             labels: labels(stream))
     }
 
+    static func setUnreadableLimits(_ count: Int, in metrics: Metrics) {
+        metrics.set(
+            "iot_ingest_unreadable_limits",
+            "Limits of channels that are not evaluated, because their row cannot be decoded.",
+            to: Double(count))
+    }
+
     static func labels(_ stream: String) -> String { "stream=\"\(stream)\"" }
 
     static func note(_ counts: IngestCounts, lag now: Timestamp, stream: String, in metrics: Metrics) {

@@ -1,12 +1,14 @@
+internal import Logging
 internal import Postgres
 internal import Service
 internal import Store
 internal import Synchronization
 
-/// The configured alarm limits, read every two seconds.
+/// The configured alarm limits, read every two seconds. Limits whose row cannot be decoded are not evaluated; the others are.
 final class LimitWatch: Sendable {
     private let context: Runtime
     private let book = Mutex<ActiveLimits?>(nil)
+    private let reported = Mutex<[StoreConnection.UnreadableLimits]>([])
 
     init(_ context: Runtime) { self.context = context }
 
@@ -21,10 +23,28 @@ final class LimitWatch: Sendable {
     /// Makes `current` read the limits again, after sensors were deleted.
     func forget() { book.withLock { $0 = nil } }
 
-    private func keep(_ limited: [StoreConnection.LimitedChannel]) -> ActiveLimits {
-        let read = ActiveLimits(limited)
+    private func keep(
+        _ limited: (channels: [StoreConnection.LimitedChannel], unreadable: [StoreConnection.UnreadableLimits])
+    ) -> ActiveLimits {
+        let read = ActiveLimits(limited.channels)
         book.withLock { $0 = read }
+        report(limited.unreadable)
         return read
+    }
+
+    /// Logs each row that cannot be decoded, once for as long as it stays so, and counts them. `/readyz` names one of them.
+    private func report(_ unreadable: [StoreConnection.UnreadableLimits]) {
+        let known = reported.withLock { reported in
+            defer { reported = unreadable }
+            return reported
+        }
+        for limits in unreadable where !known.contains(limits) {
+            context.logger.error("limits of \(limits.serial) are not evaluated: \(limits.error)")
+        }
+        IngestMetrics.setUnreadableLimits(unreadable.count, in: context.metrics)
+        guard let first = unreadable.first else { return context.readiness.ready("limits") }
+        context.readiness.notReady(
+            "limits", "\(unreadable.count) limits are not evaluated, such as one of \(first.serial): \(first.error)")
     }
 
     func run() async throws {
@@ -32,7 +52,6 @@ final class LimitWatch: Sendable {
         while !Task.isCancelled {
             do {
                 _ = keep(try await store.limitedChannels())
-                context.readiness.ready("limits")
             } catch {
                 context.readiness.notReady("limits", "\(error)")
             }

@@ -14,7 +14,8 @@ internal import Wire
 /// that no sensor answered in time.
 ///
 /// A command that the broker did not confirm is due again at once, whatever the error; a command that a registry took
-/// before it died is due again after 5 s. So a command may be sent twice, and the sensor runs it once.
+/// before it died is due again after 5 s. So a command may be sent twice, and the sensor runs it once. A command whose row
+/// cannot be decoded, or whose message is too large for the broker, fails; the others are sent.
 struct SendCommands {
     /// How often the table is queried.
     static let interval: Duration = .milliseconds(500)
@@ -48,7 +49,9 @@ struct SendCommands {
 
     /// - Returns: the number of commands that the broker confirmed.
     private func sendDue(over broker: BrokerConnection) async throws -> Int {
-        let due = try await store.takeCommandsToSend(atMost: Self.batchMax)
+        let all = try await store.takeCommandsToSend(atMost: Self.batchMax)
+        note(all.failed)
+        let due = all.commands
         guard let taken = due.first?.taken else { return 0 }
         let outcomes: [PublishOutcome]
         do {
@@ -60,16 +63,28 @@ struct SendCommands {
             try? await store.giveBack(due.map(\.command.id))
             throw error
         }
-        let ids = Dictionary(grouping: zip(due, outcomes), by: { $0.1 == .confirmed }).mapValues {
-            $0.map(\.0.command.id)
-        }
-        let confirmed = ids[true] ?? []
+        let ids = Dictionary(grouping: zip(due, outcomes), by: \.1).mapValues { $0.map(\.0.command.id) }
+        let confirmed = ids[.confirmed] ?? []
         try await store.sent(confirmed, taken: taken)
-        if let refused = ids[false] {
+        let tooLarge = (ids[.tooLarge] ?? []).map {
+            FailedCommand(id: $0, reason: "its message is too large for the broker")
+        }
+        try await store.fail(tooLarge)
+        note(tooLarge)
+        let refused = (ids[.refused] ?? []) + (ids[.unroutable] ?? [])
+        if !refused.isEmpty {
             context.logger.warning("\(refused.count) commands were not confirmed; they are sent again")
             try await store.giveBack(refused)
         }
         return confirmed.count
+    }
+
+    /// Reports commands that can never be sent.
+    private func note(_ failed: [FailedCommand]) {
+        for command in failed { context.logger.error("command \(command.id) failed: \(command.reason)") }
+        context.metrics.count(
+            "iot_registry_commands_unsendable_total",
+            "Commands that failed because their row cannot be decoded or their message is too large.", by: failed.count)
     }
 
     /// The message for a command; the broker drops it when the command has expired.

@@ -153,6 +153,62 @@ extension EndToEnd {
             }
         }
 
+        /// A limit that cannot be decoded, read by an ingester at its start, and a command that cannot: the ingester stores,
+        /// the registry sends the other command, and both show.
+        @Test func aCorruptLimitAndACorruptCommandHoldUpNothing() async throws {
+            try await Services.with(replicas: 1, registry: ["--partitions", "1"]) { services in
+                let system = services.system
+                func expectStored(_ frames: Int64) async throws {
+                    try await eventually("\(frames) frames") {
+                        try await system.number("SELECT count(DISTINCT sequence) FROM measurement") == frames
+                    }
+                }
+                try await outside(system, "frames", "a", "1", "0", "1")
+                try await expectStored(2)
+                try await services["i1"].stop()
+                try await system.store.run("ALTER TABLE channel ALTER name DROP NOT NULL")
+                try await system.store.run(
+                    "INSERT INTO channel (sensor_id, channel, name) SELECT sensor_id, 9, NULL FROM sensor")
+                try await system.store.run(
+                    """
+                    INSERT INTO alarm_state (sensor_id, channel, alarm_id, side, since_ns, as_of_ns)
+                    SELECT sensor_id, 9, 'x', 'high', 1, 1 FROM sensor
+                    """)
+                try await services.startIngester("i1")
+                let ingester = try services["i1"]
+                try await outside(system, "frames", "a", "1", "2", "5")
+                try await expectStored(6)
+                try await eventually("the ingester says so") {
+                    let page = await TestServers.get(try await ingester.http() + "/readyz")
+                    return page?.status == 503
+                        && page?.body.contains("1 limits are not evaluated, such as one of a") == true
+                }
+                #expect(try await ingester.metric("iot_ingest_unreadable_limits") == 1)
+                #expect(ingester.errors.contains("limits of a are not evaluated: column name"))
+                try await system.store.run("DELETE FROM alarm_state")
+                try await ingester.ready()
+                #expect(try await ingester.metric("iot_ingest_unreadable_limits") == 0)
+
+                try await system.store.run(
+                    """
+                    INSERT INTO command (command_id, serial, name, arguments, state, issued_at, expires_at, send_at)
+                    VALUES ('bad', 'a', 'sleep', '{"hall": {"name": "3"}}', 'queued', now(), now() + INTERVAL '1 h', now()),
+                           ('good', 'a', 'sleep', '{}', 'queued', now(), now() + INTERVAL '1 h', now())
+                    """)
+                try await eventually("the other command is sent") {
+                    try await system.number("SELECT sends FROM command WHERE command_id = 'good'") == 1
+                }
+                let list = try await system.run("iotctl", ["describe", "command", "bad"])
+                #expect(
+                    list.status == 0 && list.output.contains("its row cannot be decoded: column arguments"), "\(list)")
+                let registry = try services["sensor-registry"]
+                try await eventually("the registry counts it") {
+                    try await registry.metric("iot_registry_commands_unsendable_total") == 1
+                }
+                #expect(registry.errors.contains("command bad failed: its row cannot be decoded: column arguments"))
+            }
+        }
+
         /// A sensor that is deleted and goes on sending is registered again.
         @Test func aDeletedSensorComesBack() async throws {
             try await Services.with(replicas: 1) { services in

@@ -48,7 +48,9 @@ extension Integration {
         /// What would be sent when its pause has passed.
         private func due(_ system: TestSystem) async throws -> [CommandToSend] {
             try await system.store.run("UPDATE command SET send_at = now() WHERE send_at IS NOT NULL")
-            return try await system.store.takeCommandsToSend(atMost: 100).sorted { $0.command.id < $1.command.id }
+            return try await system.store.takeCommandsToSend(atMost: 100).commands.sorted {
+                $0.command.id < $1.command.id
+            }
         }
 
         /// eclipse-hono/hono#17, thingsboard/thingsboard#11642: what is still valid is sent to a sensor that returns, what
@@ -80,7 +82,7 @@ extension Integration {
                 #expect(sent.last?.command.issuer == "me" && sent.last?.command.name == "sleep")
 
                 // Taken is taken, but not for ever: whoever took it may have died.
-                #expect(try await system.store.takeCommandsToSend(atMost: 100).isEmpty)
+                #expect(try await system.store.takeCommandsToSend(atMost: 100).commands.isEmpty)
                 #expect(try await due(system).count == 2)
                 try await system.store.sent(["begun", "valid"], taken: .now)
                 #expect(try await due(system).isEmpty)
@@ -91,6 +93,49 @@ extension Integration {
             }
         }
 
+        /// A command that the registry cannot read, and one that no broker takes, hold up no other command.
+        @Test(
+            arguments: [
+                #"SET arguments = '{"hall": {"name": "3"}}'"#, "SET arguments = '[1]'", "SET arguments = '7'",
+                "SET serial = 'a.b'",
+            ])
+        func aCommandThatCannotBeDecodedFails(change: String) async throws {
+            try await migrated { system in
+                let store = system.store
+                try await store.record([try announcement()])
+                try await store.record([try command("c1"), try command("c2"), try command("c3")])
+                try await store.transaction { session in
+                    try session.execute("UPDATE command \(change) WHERE command_id = 'c2'")
+                }
+                try await store.run("UPDATE command SET send_at = now()")
+                let taken = try await store.takeCommandsToSend(atMost: 100)
+                #expect(taken.commands.map(\.command.id).sorted() == ["c1", "c3"])
+                #expect(taken.failed.map(\.id) == ["c2"])
+                let failed = try await store.fetchOne(
+                    "SELECT state, reason, finished_at, send_at IS NULL AS rests FROM command WHERE command_id = 'c2'")
+                #expect(try failed.text("state") == "failed" && failed.flag("rests"))
+                #expect(try failed.text("reason").hasPrefix("its row cannot be decoded: column "))
+                #expect(try failed.text("reason") == taken.failed.first?.reason)
+                #expect(try failed.optionalText("finished_at") != nil)
+            }
+        }
+
+        /// Nor does it keep the commands beside it from expiring.
+        @Test func anExpiredCommandThatCannotBeDecodedFails() async throws {
+            try await migrated { system in
+                let store = system.store
+                try await store.record([try announcement()])
+                try await store.record([try command("c1", valid: -100), try command("c2", valid: -100)])
+                try await store.run("UPDATE command SET serial = 'a.b' WHERE command_id = 'c2'")
+                #expect(try await store.expireCommands() == 2)
+                #expect(try await system.number("SELECT count(*) FROM command WHERE state = 'expired'") == 1)
+                #expect(
+                    try await system.number(
+                        "SELECT count(*) FROM command WHERE state = 'failed' AND reason LIKE '%a.b%'")
+                        == 1)
+            }
+        }
+
         /// What the broker did not confirm is due again at once, and no such attempt counts.
         @Test func whatWasNotConfirmedIsDueAgainAtOnce() async throws {
             try await migrated { system in
@@ -98,16 +143,17 @@ extension Integration {
                 try await system.store.record([try command("c1"), try command("c2"), try command("c3")])
                 try await system.store.run("UPDATE command SET send_at = now()")
                 for _ in 1...3 {
-                    let taken = try await system.store.takeCommandsToSend(atMost: 100)
+                    let taken = try await system.store.takeCommandsToSend(atMost: 100).commands
                     #expect(taken.map(\.command.id).sorted() == ["c1", "c2", "c3"])
-                    #expect(try await system.store.takeCommandsToSend(atMost: 100).isEmpty, "they are reserved")
+                    #expect(
+                        try await system.store.takeCommandsToSend(atMost: 100).commands.isEmpty, "they are reserved")
                     try await system.store.giveBack(taken.map(\.command.id))
                 }
                 #expect(
                     try await system.number("SELECT count(*) FROM command WHERE sends > 0 OR sent_at IS NOT NULL") == 0)
 
                 // One is confirmed, one was cancelled and one answered meanwhile: nothing of them is sent again.
-                let taken = try await system.store.takeCommandsToSend(atMost: 100)
+                let taken = try await system.store.takeCommandsToSend(atMost: 100).commands
                 _ = try await system.store.cancelCommands(["c2"], reason: "a test")
                 try await system.store.record([try ack("c3", .succeeded)])
                 try await system.store.sent(["c1"], taken: try #require(taken.first).taken)
@@ -125,12 +171,12 @@ extension Integration {
             try await migrated { system in
                 try await system.store.record([try announcement(), try command("c1")])
                 try await system.store.run("UPDATE command SET send_at = now()")
-                #expect(try await system.store.takeCommandsToSend(atMost: 1).count == 1)
+                #expect(try await system.store.takeCommandsToSend(atMost: 1).commands.count == 1)
                 #expect(
                     try await system.number(
                         "SELECT count(*) FROM command WHERE send_at BETWEEN now() AND now() + INTERVAL '5 s'") == 1)
                 try await eventually("it is due again", within: .seconds(20)) {
-                    try await system.store.takeCommandsToSend(atMost: 1).count == 1
+                    try await system.store.takeCommandsToSend(atMost: 1).commands.count == 1
                 }
             }
         }

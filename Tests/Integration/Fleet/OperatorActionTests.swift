@@ -129,7 +129,7 @@ extension Integration {
                     #expect(try await store.assign(["a"], toTarget: "press") == [])
                     #expect(try await store.targetDetail("press")?.sensors == [])
                     #expect(try await store.offlineSensors(among: ["a"]) == [])
-                    #expect(try await store.limitedChannels().isEmpty)
+                    #expect(try await store.limitedChannels().channels.isEmpty)
                     let fleet = try await store.fleetSnapshot(by: .rate, sensorsMax: 9, alarmsMax: 9)
                     #expect(fleet.sensors.map(\.serial) == ["b"] && fleet.sensorCount == 1 && fleet.alarms == [])
                     #expect(try await store.presenceCounts().values.reduce(0) { $0 + $1.sensors } == 1)
@@ -259,6 +259,31 @@ extension Integration {
             }
         }
 
+        /// One deletion that fails again and again does not hold up those behind it.
+        @Test func aDeletionThatFailsHoldsUpNoOther() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    _ = try await fill(partition, system)
+                    _ = try await key(partition, "b")
+                    _ = try await delete(system, "a", "b", withHistory: true)
+                    try await system.store.transaction { session in
+                        try session.execute(
+                            """
+                            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                                $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
+                            CREATE TRIGGER refuse BEFORE DELETE ON command FOR EACH ROW EXECUTE FUNCTION refuse();
+                            """)
+                    }
+                    let error = await #expect(throws: StoreError.self) { try await system.store.completeDeletions() }
+                    #expect(error?.sqlState == "P0001")
+                    #expect(try await system.store.unfinishedDeletions().map(\.serial) == ["a"])
+                    try await system.store.run("DROP TRIGGER refuse ON command")
+                    try await system.store.completeDeletions()
+                    #expect(try await system.store.unfinishedDeletions() == [])
+                }
+            }
+        }
+
         @Test func aKeptHistoryCanBeDeletedLater() async throws {
             try await TestSystem.with { system in
                 try await system.leased { partition in
@@ -375,6 +400,77 @@ extension Integration {
             }
         }
 
+        /// Batches that overlap leave no moment in which the lock is free, and each takes longer than the first wait for it.
+        @Test func aDeletionGetsItsTurnAmongLongBatches() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    _ = try await key(partition, "a")
+                    let batches = (0..<6).map { number in
+                        Task {
+                            let store = try system.anotherStore("batch\(number)")
+                            while !Task.isCancelled {
+                                try await store.transaction(prelude: "SELECT names_hold(NULL)") { session in
+                                    try session.execute("SELECT pg_sleep(0.7)")
+                                }
+                            }
+                            await store.close()
+                        }
+                    }
+                    try await eventually("the batches overlap") {
+                        try await system.number(
+                            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted"
+                        ) >= 4
+                    }
+                    let begin = ContinuousClock.now
+                    #expect(try await delete(system, "a").count == 1)
+                    #expect(begin.duration(to: .now) < .seconds(15))
+                    for batch in batches {
+                        batch.cancel()
+                        try await batch.value
+                    }
+                }
+            }
+        }
+
+        /// An alarm that waits for the deletion of its sensor's history does not bring the sensor back.
+        @Test func anAlarmThatMeetsTheDeletionOfAHistoryMakesNoSensor() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    _ = try await fill(partition, system)
+                    let alarm = Alarm(
+                        id: "late", rule: "limit:x:high", channel: 0, value: 2, limit: 1, at: time, position: nil,
+                        text: "")
+                    let heard = Received(
+                        serial: try serial("a"), received: .now.advanced(bySeconds: -1), content: alarm)
+                    let deletion = try system.anotherStore("deletion")
+                    try await deletion.run("BEGIN")
+                    try await deletion.run("SELECT names_change()")
+                    try await deletion.run("DELETE FROM sensor WHERE serial = 'a'")
+                    try await deletion.run(
+                        """
+                        INSERT INTO operator_action (issuer, action, serial, sensor_id)
+                        VALUES ('me', 'delete_with_history', 'a', 1)
+                        """)
+                    async let recorded: Void = system.store.record(alarms: [(.trigger, heard)])
+                    let watcher = try system.anotherStore("watcher")
+                    try await eventually("the alarm waits for the deletion") {
+                        try await watcher.fetch(
+                            """
+                            SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                            """
+                        ).count == 1
+                    }
+                    try await deletion.run("COMMIT")
+                    try await recorded
+                    #expect(try await system.number("SELECT count(*) FROM sensor") == 0)
+                    #expect(try await system.number("SELECT count(*) FROM alarm") == 0)
+                    await deletion.close()
+                    await watcher.close()
+                }
+            }
+        }
+
         /// The newest value of a sensor that is gone is no error, and does not keep those of others from being written.
         @Test func newestValuesOfADeletedSensorAreLeftOut() async throws {
             try await TestSystem.with { system in
@@ -421,6 +517,24 @@ extension Integration {
                         alarms: [(.trigger, Received(serial: a, received: .now, content: alarm))])
                     #expect(try await system.store.alarms(AlarmFilter(activeOnly: true, serials: ["b"])).count == 2)
                     #expect(try await system.store.serials() == ["b"])
+                }
+            }
+        }
+
+        /// A rename loses nothing: the figure by which FramesMissing alerts does not grow, also when the old name is in use
+        /// again. A loss that comes later counts.
+        @Test func aRenameIsNoLoss() async throws {
+            try await TestSystem.with { system in
+                try await system.leased { partition in
+                    _ = try await fill(partition, system)
+                    #expect(try await system.store.missingFrames() == [.late: 1])
+                    _ = try await system.store.renameSensor(try serial("a"), to: try serial("b"), issuer: "me")
+                    #expect(try await system.store.missingFrames() == [.late: 1])
+                    let again = try await key(partition, "a")
+                    #expect(try await system.store.missingFrames() == [.late: 1])
+                    partition.book = LedgerCache()
+                    try await partition.commit(again, sequences: [7])
+                    #expect(try await system.store.missingFrames() == [.late: 3])
                 }
             }
         }

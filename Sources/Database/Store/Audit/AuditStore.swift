@@ -65,11 +65,18 @@ extension StoreConnection {
         ).map { try $0.sensorID("sensor_id") }
     }
 
-    /// How many frames are missing, by the cause that the loss ledger has.
+    /// How many frames are missing, by the cause that the loss ledger has. The ledger that an old name keeps after a rename
+    /// lists the same gaps again: they count once.
     /// - Throws: `StoreError`.
     public func missingFrames() throws -> [LossCause: Int64] {
         let rows = try fetch(
-            "SELECT cause, sum(missing)::bigint AS frames FROM sequence_gap GROUP BY cause", timeout: .seconds(30))
+            """
+            SELECT cause, sum(missing)::bigint AS frames FROM sequence_gap g
+             WHERE NOT EXISTS (SELECT FROM sensor_boot b JOIN sensor s USING (sensor_id)
+                                WHERE b.carried > 0 AND b.sensor_id = g.sensor_id AND b.boot_id = g.boot_id
+                                  AND g.noted_at <= s.first_seen)
+             GROUP BY cause
+            """, timeout: .seconds(30))
         return Dictionary(
             try rows.map { row in (try row.value("cause", as: LossCause.self), try row.integer("frames")) },
             uniquingKeysWith: +)

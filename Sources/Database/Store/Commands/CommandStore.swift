@@ -12,6 +12,33 @@ public struct CommandToSend: Sendable, Equatable {
     public var taken: Timestamp
 }
 
+/// The commands that `StoreConnection.takeCommandsToSend` took.
+public struct TakenCommands: Sendable {
+    /// The commands to send.
+    public var commands: [CommandToSend] = []
+    /// The commands that cannot be sent; they have failed.
+    public var failed: [FailedCommand] = []
+}
+
+/// A command that the registry has ended as failed, because it can never send it.
+public struct FailedCommand: Sendable, Equatable {
+    /// Its id.
+    public var id: String
+    /// The reason, which is also the one in its row.
+    public var reason: String
+
+    /// A command that failed for a reason.
+    public init(id: String, reason: String) {
+        self.id = id
+        self.reason = reason
+    }
+
+    /// A command whose row cannot be decoded.
+    fileprivate init(id: String, _ error: StoreError) {
+        self.init(id: id, reason: "its row cannot be decoded: \(error)")
+    }
+}
+
 extension StoreConnection {
     /// How long a taken command stays reserved for the registry that took it, in case that registry dies: another
     /// registry waits this many seconds before it sends the command.
@@ -20,12 +47,13 @@ extension StoreConnection {
     /// sends its own.
     static let returnSeconds = 2
 
-    /// Takes commands that are due to be sent; other registries can't take them for `sendingSeconds`.
+    /// Takes commands that are due to be sent; other registries can't take them for `sendingSeconds`. A command whose row
+    /// cannot be decoded fails.
     /// - Returns: at most `limit` commands. Call `sent` for those that the broker confirmed, and `giveBack` for the
     ///   others.
     /// - Throws: `StoreError`.
-    public func takeCommandsToSend(atMost limit: Int) throws -> [CommandToSend] {
-        try fetch(
+    public func takeCommandsToSend(atMost limit: Int) throws -> TakenCommands {
+        let rows = try fetch(
             """
             UPDATE command c
                SET send_at = now() + make_interval(secs => \(Self.sendingSeconds))
@@ -38,19 +66,27 @@ extension StoreConnection {
                 \(microseconds("c.expires_at")) AS expires_us, \(microseconds("now()")) AS now_us,
                 (SELECT array_to_string(array_agg(concat_ws(' ', encode(convert_to(a.key, 'UTF8'), 'hex'),
                         left(jsonb_typeof(a.value), 1), encode(convert_to(a.value #>> '{}', 'UTF8'), 'hex'))), ',')
-                   FROM jsonb_each(c.arguments) a WHERE jsonb_typeof(a.value) <> 'null') AS arguments
-            """
-        ).map { row in
-            CommandToSend(
-                serial: try row.serial("serial"),
-                command: Command(
-                    id: try row.text("command_id"), name: try row.text("name"),
-                    // NULL: the command has no arguments.
-                    arguments: try row.optionalText("arguments", as: "arguments of a command", arguments) ?? [:],
-                    issued: try row.time("issued_us"), expires: try row.optionalTime("expires_us"),
-                    issuer: try row.text("issuer")),
-                taken: try row.time("now_us"))
+                   FROM jsonb_each(CASE jsonb_typeof(c.arguments) WHEN 'object' THEN c.arguments
+                                   ELSE '{"": []}'::jsonb END) a
+                  WHERE jsonb_typeof(a.value) <> 'null') AS arguments
+            """)
+        var taken = TakenCommands()
+        for row in rows {
+            let id = try row.text("command_id")
+            do { taken.commands.append(try CommandToSend(row)) } catch {
+                guard case .undecodable = error else { throw error }
+                taken.failed.append(FailedCommand(id: id, error))
+            }
         }
+        try fail(taken.failed)
+        return taken
+    }
+
+    /// Ends open commands as failed, because they can never be sent.
+    /// - Throws: `StoreError`.
+    public func fail(_ commands: [FailedCommand]) throws {
+        if commands.isEmpty { return }
+        try transaction { session in try session.fail(commands) }
     }
 
     /// Records that the broker confirmed these commands, which were taken at `taken`; they are sent again only when
@@ -74,7 +110,7 @@ extension StoreConnection {
             "UPDATE command SET send_at = now() WHERE command_id = ANY (\(ids)::text[]) AND send_at IS NOT NULL")
     }
 
-    /// Ends commands that have expired.
+    /// Ends commands that have expired; one whose row cannot be decoded fails.
     /// - Returns: the number of ended commands.
     /// - Throws: `StoreError`.
     public func expireCommands(atMost limit: Int = 1000) throws -> Int {
@@ -88,13 +124,22 @@ extension StoreConnection {
                         < now() - make_interval(secs => \(CommandLife.resultGraceSeconds)))
                  ORDER BY expires_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
                 """)
+            var failed: [FailedCommand] = []
             let ended = try rows.compactMap { row -> CommandRow? in
-                var command = try CommandRow(row)
-                command.life.expire(at: try row.time("now_us"))
-                return command.life.state.isOpen ? nil : command
+                let id = try row.text("command_id")
+                do {
+                    var command = try CommandRow(row)
+                    command.life.expire(at: try row.time("now_us"))
+                    return command.life.state.isOpen ? nil : command
+                } catch let error as StoreError {
+                    guard case .undecodable = error else { throw error }
+                    failed.append(FailedCommand(id: id, error))
+                    return nil
+                }
             }
             try session.write(ended)
-            return ended.count
+            try session.fail(failed)
+            return ended.count + failed.count
         }
     }
 
@@ -115,20 +160,36 @@ extension StoreConnection {
     }
 }
 
+extension CommandToSend {
+    /// The row of `takeCommandsToSend`.
+    fileprivate init(_ row: Row) throws(StoreError) {
+        serial = try row.serial("serial")
+        command = Command(
+            id: try row.text("command_id"), name: try row.text("name"),
+            // NULL: the command has no arguments.
+            arguments: try row.optionalText("arguments", as: "arguments of a command", arguments) ?? [:],
+            issued: try row.time("issued_us"), expires: try row.optionalTime("expires_us"),
+            issuer: try row.text("issuer"))
+        taken = try row.time("now_us")
+    }
+}
+
 /// The arguments as `takeCommandsToSend` selects them: name, type and text of each; the texts in hexadecimal. Nil for
-/// anything else.
+/// anything else, such as an argument that is an object or an array.
 private func arguments(_ text: String) -> [String: Command.Value]? {
     var arguments: [String: Command.Value] = [:]
     for part in text.split(separator: ",") {
         let words = part.split(separator: " ", omittingEmptySubsequences: false)
         guard words.count == 3, let name = String(hexadecimal: words[0]), let text = String(hexadecimal: words[2])
         else { return nil }
-        guard words[1] == "n" else {
-            arguments[name] = words[1] == "b" ? .flag(text == "true") : .text(text)
-            continue
+        switch words[1] {
+        case "b": arguments[name] = .flag(text == "true")
+        case "s": arguments[name] = .text(text)
+        case "n":
+            guard let number = Double(text) else { return nil }
+            arguments[name] = .number(number)
+        default: return nil
         }
-        guard let number = Double(text) else { return nil }
-        arguments[name] = .number(number)
     }
     return arguments
 }
@@ -158,7 +219,7 @@ private struct CommandRow {
         life = CommandLife(expires: nil)
     }
 
-    init(_ row: Row) throws {
+    init(_ row: Row) throws(StoreError) {
         id = try row.text("command_id")
         serial = try row.serial("serial")
         life = CommandLife(
@@ -235,6 +296,17 @@ extension Session {
             ON CONFLICT (command_id) DO UPDATE
             SET state = EXCLUDED.state, reason = EXCLUDED.reason, delivered_at = EXCLUDED.delivered_at,
                 finished_at = EXCLUDED.finished_at, send_at = NULL
+            """)
+    }
+
+    /// Ends open commands as failed.
+    fileprivate func fail(_ commands: [FailedCommand]) throws {
+        if commands.isEmpty { return }
+        try run(
+            """
+            UPDATE command c SET state = 'failed', reason = u.reason, finished_at = now(), send_at = NULL
+              FROM unnest(\(commands.map(\.id))::text[], \(commands.map(\.reason))::text[]) AS u(command_id, reason)
+             WHERE c.command_id = u.command_id AND c.state IN ('queued', 'delivered')
             """)
     }
 

@@ -46,13 +46,18 @@ public enum RenameConflict: Error, Sendable, Equatable {
 extension StoreConnection {
     /// The most sensors that are deleted in one transaction.
     private static let deletedTogetherMax = 100
-    /// How long a change of names waits for the transactions that write by numbers of sensors. New ones wait behind it.
+    /// How long the first try of a change of names waits for the transactions that write by numbers of sensors. New ones wait
+    /// behind it, so it is short, and a pause that is at least as long follows. Each further try waits half as long again, up
+    /// to `namesLockTimeoutMax`: where batches overlap, the lock is free only after the longest of them.
     private static let namesLockTimeout: Duration = .milliseconds(200)
+    private static let namesLockTimeoutMax: Duration = .seconds(2)
+    /// After this time a change of names is not tried again.
+    private static let namesTimeout: Duration = .seconds(60)
     private static let pause: Duration = .milliseconds(300)
     private static let triesMax = 100
-    /// A conflict with another transaction, which a repeat resolves: a lock that was not free in time, a deadlock, and a
-    /// chunk that retention has just dropped.
-    private static let passing: Set<String> = ["55P03", "40P01", "42P01"]
+    /// A conflict with another transaction, which a repeat resolves: a lock that was not free in time, a deadlock, a chunk
+    /// that retention has just dropped, and a sensor that announced itself under the new name during a rename.
+    private static let passing: Set<String> = ["55P03", "40P01", "42P01", "23505"]
 
     /// Deletes sensors: they leave every list at once.
     /// - Parameters:
@@ -84,10 +89,19 @@ extension StoreConnection {
     private func changingNames<Result: Sendable>(
         _ body: @Sendable (inout Session) throws -> Result
     ) async throws -> Result {
-        try await repeating {
-            // Everything that stores data waits for this transaction: a client that is stopped in it must not block long.
-            try transaction(
-                timeout: .seconds(10), lockTimeout: Self.namesLockTimeout, prelude: "SELECT names_change()", body)
+        let begin = ContinuousClock.now
+        var lockTimeout = Self.namesLockTimeout
+        while true {
+            do {
+                // Everything that stores data waits for this transaction: a client that is stopped in it must not block long.
+                return try transaction(
+                    timeout: .seconds(10), lockTimeout: lockTimeout, prelude: "SELECT names_change()", body)
+            } catch let error as StoreError
+                where Self.passing.contains(error.sqlState ?? "") && begin.duration(to: .now) < Self.namesTimeout
+            {
+                try await Task.sleep(for: max(Self.pause, lockTimeout))
+                lockTimeout = min(lockTimeout * 3 / 2, Self.namesLockTimeoutMax)
+            }
         }
     }
 
@@ -116,6 +130,20 @@ extension StoreConnection {
             progress(rows)
             try Task.checkCancellation()
         }
+    }
+
+    /// Continues the deletions of histories that are not complete. One that fails does not hold up those behind it.
+    /// - Parameter completed: called after each that is complete now.
+    /// - Throws: the first error, after all were tried; `CancellationError`.
+    nonisolated public func completeDeletions(_ completed: (OperatorAction) -> Void = { _ in }) async throws {
+        var firstError: StoreError?
+        for action in try await unfinishedDeletions() {
+            do {
+                try await deleteHistory(of: action.id)
+                completed(action)
+            } catch let error as StoreError { firstError = firstError ?? error }
+        }
+        if let firstError { throw firstError }
     }
 
     private func nextHistoryStep(of action: Int64) async throws -> HistoryStep {

@@ -93,14 +93,12 @@ extension StoreConnection {
     /// history was deleted too; one of a renamed sensor belongs to the sensor with the new name.
     /// - Throws: `StoreError`.
     public func record(alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)]) throws {
-        let known = try withoutThoseOfDeletedHistories(alarms)
         // In order of id, so that two writers of the same alarms cannot wait for each other.
-        let alarms = known.sorted { $0.heard.content.id < $1.heard.content.id }
+        let alarms = alarms.sorted { $0.heard.content.id < $1.heard.content.id }
         if alarms.isEmpty { return }
-        try withSensorIDs(for: alarms.map(\.heard.serial), reviving: false) { ids, session in
-            let ids = try session.followingRenames(ids)
-            for (edge, heard) in alarms {
-                let sensor = try Self.number(of: heard.serial, in: ids)
+        // No number was read before, so each version will do.
+        try transaction(prelude: "SELECT names_hold(NULL)") { session in
+            for (sensor, edge, heard) in try session.numbered(alarms) {
                 let alarm = heard.content
                 let common: SQL =
                     "\(alarm.id), \(sensor), \(alarm.channel), \(alarm.rule), \(alarm.at), \(alarm.value)"
@@ -134,22 +132,6 @@ extension StoreConnection {
                    AND a.alarm_id = ANY (\(alarms.map(\.heard.content.id))::text[])
                 """)
         }
-    }
-
-    /// Leaves out alarms that arrived before their sensor was deleted with its history.
-    private func withoutThoseOfDeletedHistories(
-        _ alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)]
-    ) throws -> [(edge: Alarm.Edge, heard: Received<Alarm>)] {
-        let rows = try fetch(
-            """
-            SELECT u.number FROM unnest(\(alarms.map(\.heard.serial))::text[],
-                                        \(alarms.map(\.heard.received))::timestamptz[]) WITH ORDINALITY
-                AS u(serial, received, number)
-             WHERE EXISTS (SELECT FROM operator_action o
-                            WHERE o.serial = u.serial AND o.at >= u.received AND o.action = 'delete_with_history')
-            """)
-        let gone = Set(try rows.map { try $0.integer("number", as: Int.self) - 1 })
-        return alarms.indices.filter { !gone.contains($0) }.map { alarms[$0] }
     }
 
     /// The number of a sensor that `sensorIDs` has looked up.
@@ -200,15 +182,35 @@ extension StoreConnection {
 }
 
 extension Session {
-    /// The numbers, with those of deleted names replaced by the sensors that were renamed from them.
-    fileprivate func followingRenames(_ ids: [SerialNumber: SensorID]) throws -> [SerialNumber: SensorID] {
-        let rows = try fetch(
+    /// Alarms with the numbers of their sensors, in a transaction in which no sensor is deleted or renamed. A deleted name
+    /// stands for the sensor that was renamed from it. Unknown sensors are registered. Alarms that arrived before their
+    /// sensor was deleted with its history are left out.
+    fileprivate func numbered(
+        _ alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)]
+    ) throws -> [(sensor: SensorID, edge: Alarm.Edge, heard: Received<Alarm>)] {
+        let statement: SQL = """
+            SELECT u.number - 1 AS index, u.serial,
+                   coalesce(CASE WHEN s.deleted_at IS NOT NULL THEN s.renamed_to END, s.sensor_id) AS sensor_id
+              FROM unnest(\(alarms.map(\.heard.serial))::text[], \(alarms.map(\.heard.received))::timestamptz[])
+                   WITH ORDINALITY AS u(serial, received, number)
+              LEFT JOIN sensor s USING (serial)
+             WHERE NOT EXISTS (SELECT FROM operator_action o
+                                WHERE o.serial = u.serial AND o.at >= u.received AND o.action = 'delete_with_history')
+             ORDER BY u.number
             """
-            SELECT serial, renamed_to FROM sensor
-             WHERE sensor_id = ANY (\(ids.values.sorted())::int[]) AND deleted_at IS NOT NULL AND renamed_to IS NOT NULL
-            """)
-        var ids = ids
-        for row in rows { ids[try row.serial("serial")] = try row.sensorID("renamed_to") }
-        return ids
+        var rows = try fetch(statement)
+        let unknown = Set(
+            try rows.filter { try $0.optionalInteger("sensor_id") == nil }.map { try $0.text("serial") })
+        if !unknown.isEmpty {
+            try run(
+                """
+                INSERT INTO sensor (serial) SELECT unnest(\(unknown.sorted())::text[]) ON CONFLICT (serial) DO NOTHING
+                """)
+            rows = try fetch(statement)
+        }
+        return try rows.map { row in
+            let (edge, heard) = alarms[try row.integer("index", as: Int.self)]
+            return (try row.sensorID("sensor_id"), edge, heard)
+        }
     }
 }

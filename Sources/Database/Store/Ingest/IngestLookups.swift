@@ -14,13 +14,12 @@ extension StoreConnection {
     /// Runs a transaction that writes by the numbers of sensors, as `sensorIDs`; no sensor is deleted or renamed meanwhile.
     /// - Throws: `StoreError`, or what `body` throws.
     func withSensorIDs<Result: Sendable>(
-        for serials: [SerialNumber], reviving: Bool = true,
+        for serials: [SerialNumber],
         _ body: @Sendable ([SerialNumber: SensorID], inout Session) throws -> Result
     ) throws -> Result {
         var triesLeft = 10
         while true {
-            let version = try namesVersion()
-            let ids = try sensorIDs(for: serials, reviving: reviving)
+            let (ids, version) = try numberedSensors(for: serials)
             do {
                 return try transaction(prelude: "SELECT names_hold(\(version))") { session in try body(ids, &session) }
             } catch let error as StoreError where error.sqlState == Self.namesChanged && triesLeft > 0 {
@@ -43,14 +42,21 @@ extension StoreConnection {
     /// - Parameter reviving: false: a deleted sensor stays deleted, and its number is returned.
     /// - Throws: `StoreError`.
     public func sensorIDs(for serials: [SerialNumber], reviving: Bool = true) throws -> [SerialNumber: SensorID] {
-        if serials.isEmpty { return [:] }
-        var ids = try knownSensorIDs(serials, withDeleted: !reviving)
+        serials.isEmpty ? [:] : try numberedSensors(for: serials, reviving: reviving).ids
+    }
+
+    /// The numbers of sensors, as `sensorIDs`, and the version of sensors' names before any of them was read.
+    /// - Throws: `StoreError`.
+    func numberedSensors(
+        for serials: [SerialNumber], reviving: Bool = true
+    ) throws -> (ids: [SerialNumber: SensorID], version: Int64) {
+        var (ids, version) = try knownSensorIDs(serials, withDeleted: !reviving)
         let missing = Set(serials).filter { ids[$0] == nil }.sorted()
-        if missing.isEmpty { return ids }
+        if missing.isEmpty { return (ids, version) }
         try run("INSERT INTO sensor (serial) SELECT unnest(\(missing)::text[]) ON CONFLICT (serial) DO NOTHING")
-        ids.merge(try knownSensorIDs(missing, withDeleted: !reviving)) { _, new in new }
+        ids.merge(try knownSensorIDs(missing, withDeleted: !reviving).ids) { _, new in new }
         let deleted = missing.filter { ids[$0] == nil }
-        if !reviving || deleted.isEmpty { return ids }
+        if !reviving || deleted.isEmpty { return (ids, version) }
         try run(
             """
             UPDATE sensor s SET deleted_at = NULL, renamed_to = NULL, first_seen = now()
@@ -58,20 +64,28 @@ extension StoreConnection {
                      ORDER BY sensor_id FOR NO KEY UPDATE) d
              WHERE s.sensor_id = d.sensor_id
             """)
-        ids.merge(try knownSensorIDs(deleted, withDeleted: false)) { _, new in new }
-        return ids
+        ids.merge(try knownSensorIDs(deleted, withDeleted: false).ids) { _, new in new }
+        return (ids, version)
     }
 
-    private func knownSensorIDs(_ serials: [SerialNumber], withDeleted: Bool) throws -> [SerialNumber: SensorID] {
+    private func knownSensorIDs(
+        _ serials: [SerialNumber], withDeleted: Bool
+    ) throws -> (ids: [SerialNumber: SensorID], version: Int64) {
+        // One statement, so that numbers and version are of the same snapshot. Without a sensor it has one row.
         let rows = try fetch(
             """
-            SELECT serial, sensor_id FROM sensor
-             WHERE serial = ANY (\(serials)::text[]) AND (deleted_at IS NULL OR \(withDeleted))
+            SELECT v.version, s.serial, s.sensor_id
+              FROM (SELECT names_version() AS version) v
+              LEFT JOIN sensor s ON s.serial = ANY (\(serials)::text[]) AND (s.deleted_at IS NULL OR \(withDeleted))
             """)
         let (serial, id) = (try rows.column("serial"), try rows.column("sensor_id"))
         var ids: [SerialNumber: SensorID] = [:]
-        for row in rows { ids[try row.serial(serial)] = try row.sensorID(id) }
-        return ids
+        for row in rows {
+            guard let number = try row.optionalValue(id, as: SensorID.self) else { continue }
+            ids[try row.serial(serial)] = number
+        }
+        guard let first = rows.first else { throw StoreError.unexpected("no version of sensors' names") }
+        return (ids, try first.integer("version"))
     }
 
     /// The ledgers of boots; a boot without a row has an empty ledger with version 0.
@@ -215,14 +229,22 @@ extension StoreConnection {
         public var limits: ChannelLimits
     }
 
-    /// All limits in the sensors' desired properties.
+    /// A row of limits that cannot be decoded.
+    public struct UnreadableLimits: Sendable, Equatable {
+        /// The sensor's serial number.
+        public var serial: String
+        /// The column and what it holds.
+        public var error: StoreError
+    }
+
+    /// All limits in the sensors' desired properties, and the rows of them that cannot be decoded, by serial number.
     /// - Throws: `StoreError`.
-    public func limitedChannels() throws -> [LimitedChannel] {
+    public func limitedChannels() throws -> (channels: [LimitedChannel], unreadable: [UnreadableLimits]) {
         let rows = try fetch(
             """
             WITH wanted AS (
                 -- A value that is not a number is no limit.
-                SELECT s.sensor_id, c.channel, c.name,
+                SELECT s.sensor_id, s.serial, c.channel, c.name,
                        CASE jsonb_typeof(l.value->'high') WHEN 'number' THEN l.value->>'high' END AS high,
                        CASE jsonb_typeof(l.value->'low') WHEN 'number' THEN l.value->>'low' END AS low,
                        CASE jsonb_typeof(l.value->'hysteresis') WHEN 'number' THEN l.value->>'hysteresis' END AS hysteresis
@@ -234,17 +256,17 @@ extension StoreConnection {
             SELECT * FROM wanted
             UNION ALL
             -- An alarm whose limits were removed must still be cleared.
-            SELECT s.sensor_id, c.channel, c.name, NULL, NULL, NULL
+            SELECT s.sensor_id, s.serial, c.channel, c.name, NULL, NULL, NULL
               FROM alarm_state a JOIN sensor s USING (sensor_id) JOIN channel c USING (sensor_id, channel)
              WHERE a.alarm_id IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.sensor_id = a.sensor_id AND w.channel = a.channel)
             """)
-        let sensor = try rows.column("sensor_id")
+        let (sensor, serial) = (try rows.column("sensor_id"), try rows.column("serial"))
         let (channel, name) = (try rows.column("channel"), try rows.column("name"))
         let (high, low, hysteresis) = (
             try rows.column("high"), try rows.column("low"), try rows.column("hysteresis")
         )
-        return try rows.map { row in
+        func limited(_ row: Row) throws(StoreError) -> LimitedChannel {
             let limits = ChannelLimits(
                 high: try row.optionalDouble(high), low: try row.optionalDouble(low),
                 // NULL: the operator set none.
@@ -252,5 +274,14 @@ extension StoreConnection {
             return LimitedChannel(
                 channel: try row.channelID(sensor, channel), name: try row.text(name), limits: limits)
         }
+        var channels: [LimitedChannel] = []
+        var unreadable: [UnreadableLimits] = []
+        for row in rows {
+            do { channels.append(try limited(row)) } catch {
+                guard case .undecodable = error else { throw error }
+                unreadable.append(UnreadableLimits(serial: try row.text(serial), error: error))
+            }
+        }
+        return (channels, unreadable.sorted { $0.serial < $1.serial })
     }
 }

@@ -42,8 +42,11 @@ public struct SensorNumbers: Sendable {
     public mutating func load(for frames: some Collection<SensorFrame>, from store: StoreConnection) async throws {
         if sensors.count > Self.sensorsMax || channels.count > Self.sensorsMax { self = SensorNumbers() }
         let unknown = unknownSensors(in: frames)
-        if !unknown.isEmpty, version == nil { version = try await store.namesVersion() }
-        if !unknown.isEmpty { sensors.merge(try await store.sensorIDs(for: unknown)) { _, new in new } }
+        if !unknown.isEmpty {
+            let numbered = try await store.numberedSensors(for: unknown)
+            sensors.merge(numbered.ids) { _, new in new }
+            version = version ?? numbered.version
+        }
         for (sensor, names) in unknownNames(in: frames) {
             channels[sensor] = try await store.channelNumbers(sensor: sensor, names: names)
         }

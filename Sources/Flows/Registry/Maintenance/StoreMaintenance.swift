@@ -83,10 +83,11 @@ struct StoreMaintenance {
 
     /// Continues the deletions of histories that iotctl began and did not complete.
     private func deleteHistories(_ store: StoreConnection) async throws {
-        for action in try await store.unfinishedDeletions() {
-            do { try await store.deleteHistory(of: action.id) } catch is CancellationError { return }
-            context.logger.info("the history of \(action.serial), which \(action.issuer) deleted, is gone")
-        }
+        do {
+            try await store.completeDeletions { action in
+                context.logger.info("the history of \(action.serial), which \(action.issuer) deleted, is gone")
+            }
+        } catch is CancellationError { return }
     }
 
     private func noteLag(_ store: StoreConnection) async throws {
