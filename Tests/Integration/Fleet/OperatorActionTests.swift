@@ -150,7 +150,7 @@ extension Integration {
                     let open = try await store.fetchOne(
                         "SELECT state, reason FROM command WHERE command_id = 'open'")
                     #expect(try open.text("state") == "cancelled" && open.text("reason") == "the sensor was deleted")
-                    #expect(try await store.operatorActions(of: ["a"], countMax: 9) == actions)
+                    #expect(try await store.operatorActions(of: [SerialPattern("a")], countMax: 9) == actions)
                 }
             }
         }
@@ -493,7 +493,11 @@ extension Integration {
                     let old = try await fill(partition, system)
                     let action = try await system.store.renameSensor(a, to: b, issuer: "me")
                     #expect(action.serial == "a" && action.newSerial == "b" && action.finishedAt != nil)
-                    #expect(try await system.store.operatorActions(of: ["b"], countMax: 9) == [action])
+                    for (pattern, count) in ["a": 1, "b": 1, "?": 1, "*": 1, "c": 0, "%": 0, "_": 0, "b*a": 0] {
+                        let found = try await system.store.operatorActions(of: [SerialPattern(pattern)], countMax: 9)
+                        #expect(found.count == count, "\(pattern)")
+                    }
+                    #expect(try await system.store.operatorActions(countMax: 9) == [action])
                     let detail = try #require(try await system.store.sensorDetail("b"))
                     #expect(detail.summary.tagsJSON == #"{"hall": "3"}"# && detail.summary.target == "press")
                     #expect(detail.summary.presence == "unknown" && detail.desired.version == 3)

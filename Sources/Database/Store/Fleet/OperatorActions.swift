@@ -203,17 +203,17 @@ extension StoreConnection {
 
     /// Reads who deleted and renamed which sensors, newest first.
     /// - Parameters:
-    ///   - serials: only sensors that had or got one of these serial numbers; nil: all.
+    ///   - patterns: only sensors that had or got a serial number that matches one of these; nil: all.
     ///   - within: only of this time before the database's clock; nil: of all time.
     /// - Throws: `StoreError`.
     public func operatorActions(
-        of serials: [String]? = nil, within: Duration? = nil, countMax: Int
+        of patterns: [SerialPattern]? = nil, within: Duration? = nil, countMax: Int
     ) throws -> [OperatorAction] {
         try fetch(
             """
             SELECT \(actionColumns) FROM operator_action
-             WHERE true \(ifPresent: serials, {
-                "AND (serial = ANY (\($0)::text[]) OR new_serial = ANY (\($0)::text[]))"
+             WHERE true \(ifPresent: patterns?.map(\.like), {
+                "AND (serial LIKE ANY (\($0)::text[]) OR new_serial LIKE ANY (\($0)::text[]))"
              }) \(ifPresent: within, { "AND at >= now() - make_interval(secs => \($0.seconds))" })
              ORDER BY action_id DESC LIMIT \(countMax)
             """

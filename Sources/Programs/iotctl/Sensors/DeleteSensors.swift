@@ -24,7 +24,8 @@ struct DeleteSensors: AsyncParsableCommand {
             export, plot, spectrum and the SQL functions read it by the serial number.
             --with-history deletes samples, rollups, positions, log lines, alarms,
             commands, quarantined payloads and losses too, also of a sensor that was
-            deleted before. If that is interrupted, sensor-registry completes it.
+            deleted before; give its serial number, because globs do not match deleted
+            sensors. If that is interrupted, sensor-registry completes it.
 
             Switch the device off first. A deleted sensor that sends something is a sensor
             again: a new one, with the history that was kept. iotctl get actions shows who

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Model
 internal import Records
 internal import Service
 internal import Store
@@ -13,6 +14,7 @@ struct GetActions: AsyncParsableCommand {
             Examples:
               iotctl get actions
               iotctl get actions lab-1
+              iotctl get actions 'test-*'
               iotctl get actions --since 7d -o json
 
             ROWS: rows of the history that were deleted so far. FINISHED is empty while
@@ -21,7 +23,8 @@ struct GetActions: AsyncParsableCommand {
         aliases: ["action"])
 
     @Argument(
-        help: ArgumentHelp("Serial numbers that sensors had or got; deleted ones too.", valueName: "sensor"),
+        help: ArgumentHelp(
+            "Serial numbers that sensors had or got, or globs; deleted ones too.", valueName: "sensor"),
         completion: .sensors)
     var words: [String] = []
 
@@ -35,6 +38,7 @@ struct GetActions: AsyncParsableCommand {
     @OptionGroup var output: ListOptions
 
     func validate() throws {
+        try SerialPattern.check(words)
         guard limit > 0 else { throw ValidationError("--limit must be more than 0") }
         if let since, since.age <= .zero { throw ValidationError("--since is not in the past: \(since)") }
     }
@@ -43,7 +47,7 @@ struct GetActions: AsyncParsableCommand {
         try await perform {
             let store = try Connections().store()
             let actions = try await store.operatorActions(
-                of: words.isEmpty ? nil : words, within: since?.age, countMax: limit)
+                of: words.isEmpty ? nil : words.map { SerialPattern($0) }, within: since?.age, countMax: limit)
             try output.show(actions, name: { String($0.id) }, view: { OperatorActionView($0) }) { _ in
                 Self.table(actions)
             }
