@@ -25,7 +25,7 @@ extension EndToEnd {
             return done
         }
 
-        /// Before, during and after: every frame that the broker confirmed is stored once, under one of the names. Those of
+        /// Before, during and after, also while a replica is killed: every frame that the broker confirmed is stored once, under one of the names. Those of
         /// a history that was deleted are gone; what came later is there.
         @Test func runningSensorsLoseAndDoubleNothing() async throws {
             try await Services.with(replicas: 2) { services in
@@ -47,7 +47,12 @@ extension EndToEnd {
                     #expect(renamed.errors.contains("s-0001 is online; what it sends under the old serial number"))
                     let kept = try await iotctl(system, "delete", "sensor", "s-0002", "--yes")
                     #expect(kept.errors.contains("s-0002 is online; what it sends next makes it a sensor again"))
+                    // One replica dies meanwhile, perhaps inside a batch, and the other takes its partitions over.
+                    let killed = "i\(round % 2 + 1)"
+                    try services[killed].signal(SIGKILL)
                     _ = try await iotctl(system, "delete", "sensor", "s-0003", "--with-history", "--yes")
+                    _ = try await services[killed].end()
+                    try await services.startIngester(killed)
                     // The device goes on under its name.
                     let before = try await system.number("SELECT coalesce(sum(frames), 0) FROM sensor_boot")
                     try await eventually("all are there again, round \(round)") {
