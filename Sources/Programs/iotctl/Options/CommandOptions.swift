@@ -91,7 +91,8 @@ struct CommandOptions: ParsableArguments {
             Talk.say(line)
         } else {
             let receiver = serials.count == 1 ? "\(serials[0])" : serials.count.sensors
-            Talk.sayOnTerminal("sending \(name) to \(receiver), waiting at most \(rules.timeout.short) for each answer")
+            let wait = rules.waitFor == .none ? "" : ", waiting at most \(rules.timeout.short) for each answer"
+            Talk.sayOnTerminal("sending \(name) to \(receiver)\(wait)")
         }
         let skipped = waitsForOffline ? [] : offline
         let report = try await send(request, to: serials, notWaitingFor: skipped, over: broker, recordedIn: store)

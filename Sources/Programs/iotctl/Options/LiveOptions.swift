@@ -25,7 +25,9 @@ struct LiveLine: Sendable {
 
 /// Options of the commands that show messages as they arrive.
 struct LiveOptions: ParsableArguments {
-    @Option(name: [.customShort("C"), .customLong("count")], help: "End after this many lines.")
+    @Option(
+        name: [.customShort("C"), .customLong("count")],
+        help: "End after this many lines; tail: after this many frames.")
     var count: Int?
 
     @Option(
