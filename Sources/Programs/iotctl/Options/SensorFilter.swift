@@ -44,7 +44,7 @@ struct SensorFilter: ParsableArguments {
         guard let serials = try await serials(in: store) else { return nil }
         guard serials.count <= Self.subscribedMax else {
             throw Failure(
-                ExitStatus.usage, "\(serials.count.sensors); at most \(Self.subscribedMax) can be shown, or all")
+                ExitStatus.usage, "\(serials.count.sensors); at most \(Self.subscribedMax) are shown")
         }
         return serials.compactMap { SerialNumber($0) }
     }

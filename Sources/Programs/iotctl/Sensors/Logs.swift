@@ -31,9 +31,6 @@ struct Logs: AsyncParsableCommand {
     /// Times at which the table is read: at once, and again when lines that were in flight at the start are stored.
     private static let looks: [Duration] = [.zero, .seconds(2)]
 
-    /// The most sensors whose logs are shown together.
-    private static let sensorsMax = 1000
-
     @OptionGroup var filter: SensorFilter
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Only lines since then: 1h, or a date.", valueName: "time"))
@@ -62,10 +59,7 @@ struct Logs: AsyncParsableCommand {
         try await perform {
             let connections = try Connections()
             let store = connections.store()
-            let serials = try await filter.serials(in: store) ?? []
-            guard serials.count <= Self.sensorsMax else {
-                throw Failure(ExitStatus.usage, "\(serials.count.sensors); at most \(Self.sensorsMax) are shown")
-            }
+            let serials = (try await filter.subscribed(in: store) ?? []).map(\.text)
             let wanted = LogFilter(
                 serials: serials, within: since?.age, levelMin: level,
                 countMax: live.count.map { min($0, limit) } ?? limit)
