@@ -1,4 +1,4 @@
-public import Time
+internal import Time
 
 /// A duration of a rule. In YAML and JSON it is a text as on iotctl's command lines: `500ms`, `10s`, `2m`, `1h`, `7d`.
 public struct RuleDuration: Hashable, Sendable, Comparable, Codable, CustomStringConvertible {

@@ -1,5 +1,3 @@
-public import Model
-
 /// Which sensors and channels a rule applies to. The resolver turns it into `RuleRevision.sensors`.
 public struct RuleSelector: Sendable, Equatable, Codable {
     /// Serial numbers or globs (`*`, `?`), one of which must match; empty: any sensor.
