@@ -288,11 +288,22 @@ public enum AlarmCodec {
             }
             let boot = try unsafe signed(message.boot_id, "boot_id")
             let sequence = try unsafe signed(message.sequence, "sequence")
-            return unsafe Alarm(
-                id: id, rule: rule, channel: channel, value: message.value, limit: message.limit,
-                at: Timestamp(unixNanoseconds: message.at_unix_ns),
+            let severity = unsafe text(message.severity, limit: 16)
+            var alarm = unsafe Alarm(
+                id: id, rule: rule, severity: Alarm.Severity(rawValue: severity) ?? .warning, channel: channel,
+                value: message.value, limit: message.limit, at: Timestamp(unixNanoseconds: message.at_unix_ns),
                 position: boot == 0 ? nil : FramePosition(boot: boot, sequence: sequence),
                 text: text(message.text, limit: 512))
+            alarm.channelName = unsafe text(message.channel_name, limit: 64)
+            alarm.unit = unsafe text(message.unit, limit: 64)
+            alarm.runbook = unsafe text(message.runbook, limit: 512)
+            alarm.cause = unsafe text(message.cause, limit: 64)
+            alarm.isLate = unsafe message.late != 0
+            let stream = unsafe text(message.stream, limit: 160)
+            if !stream.isEmpty {
+                alarm.origin = unsafe Alarm.Origin(stream: stream, epoch: message.epoch, offset: message.offset)
+            }
+            return alarm
         }
     }
 
@@ -310,6 +321,17 @@ public enum AlarmCodec {
         unsafe message.boot_id = UInt64(clamping: alarm.position?.boot ?? 0)
         unsafe message.sequence = UInt64(clamping: alarm.position?.sequence ?? 0)
         unsafe message.text = arena.string(alarm.text)
+        if alarm.severity != .warning { unsafe message.severity = arena.string(alarm.severity.rawValue) }
+        unsafe message.channel_name = arena.string(alarm.channelName)
+        unsafe message.unit = arena.string(alarm.unit)
+        unsafe message.runbook = arena.string(alarm.runbook)
+        unsafe message.cause = arena.string(alarm.cause)
+        if let origin = alarm.origin {
+            unsafe message.stream = arena.string(origin.stream)
+            unsafe message.epoch = origin.epoch
+            unsafe message.offset = origin.offset
+        }
+        unsafe message.late = alarm.isLate ? 1 : 0
         return unsafe packed(size: iot__alarm__get_packed_size(&message)) { unsafe iot__alarm__pack(&message, $0) }
     }
 }

@@ -93,12 +93,20 @@ extension SplitMix64 {
     }
 
     mutating func alarm() -> Alarm {
-        Alarm(
-            id: "id\(next())", rule: "limit:" + text(20), channel: .random(in: 0...(.max), using: &self),
+        var alarm = Alarm(
+            id: "id\(next())", rule: "limit:" + text(20),
+            severity: Alarm.Severity.allCases.randomElement(using: &self) ?? .warning,
+            channel: .random(in: 0...(.max), using: &self),
             value: .random(in: -1e9...1e9, using: &self), limit: .random(in: -1e9...1e9, using: &self),
             at: time() ?? Timestamp(unixNanoseconds: 0),
             position: Bool.random(using: &self) ? FramePosition(boot: number() + 1, sequence: number()) : nil,
             text: text(60))
+        (alarm.channelName, alarm.unit, alarm.runbook, alarm.cause) = (text(20), text(20), text(60), text(20))
+        alarm.isLate = Bool.random(using: &self)
+        if Bool.random(using: &self) {
+            alarm.origin = Alarm.Origin(stream: "!" + text(20), epoch: number(), offset: number())
+        }
+        return alarm
     }
 }
 

@@ -100,26 +100,33 @@ extension StoreConnection {
         try transaction(prelude: "SELECT names_hold(NULL)") { session in
             for (sensor, edge, heard) in try session.numbered(alarms) {
                 let alarm = heard.content
-                let common: SQL =
-                    "\(alarm.id), \(sensor), \(alarm.channel), \(alarm.rule), \(alarm.at), \(alarm.value)"
+                let common: SQL = """
+                    \(alarm.id), \(sensor), \(alarm.channel), \(alarm.rule), \(alarm.severity.rawValue),
+                    nullif(\(alarm.channelName), ''), nullif(\(alarm.unit), ''), nullif(\(alarm.runbook), ''),
+                    \(alarm.origin?.stream), \(alarm.origin?.epoch), \(alarm.origin?.offset), \(alarm.isLate)
+                    """
                 switch edge {
                 case .trigger:
                     try session.run(
                         """
-                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, raised_at, value, limit_value, text)
-                        VALUES (\(common), \(alarm.limit), \(alarm.text))
+                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, severity, channel_name, unit, runbook,
+                                                stream, epoch, stream_offset, late, raised_at, value, limit_value, text)
+                        VALUES (\(common), \(alarm.at), \(alarm.value), \(alarm.limit), \(alarm.text))
                         ON CONFLICT (alarm_id) DO UPDATE
                         SET raised_at = EXCLUDED.raised_at, value = EXCLUDED.value, limit_value = EXCLUDED.limit_value,
-                            text = EXCLUDED.text
+                            text = EXCLUDED.text, epoch = EXCLUDED.epoch, stream_offset = EXCLUDED.stream_offset,
+                            late = EXCLUDED.late
                         WHERE a.raised_at IS NULL
                         """)
                 case .clear:
                     try session.run(
                         """
-                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, cleared_at, clear_value)
-                        VALUES (\(common))
+                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, severity, channel_name, unit, runbook,
+                                                stream, epoch, stream_offset, late, cleared_at, clear_value, clear_cause)
+                        VALUES (\(common), \(alarm.at), \(alarm.value), nullif(\(alarm.cause), ''))
                         ON CONFLICT (alarm_id) DO UPDATE
-                        SET cleared_at = EXCLUDED.cleared_at, clear_value = EXCLUDED.clear_value
+                        SET cleared_at = EXCLUDED.cleared_at, clear_value = EXCLUDED.clear_value,
+                            clear_cause = EXCLUDED.clear_cause
                         WHERE a.cleared_at IS NULL
                         """)
                 }
