@@ -101,7 +101,8 @@ extension SensorState {
         for window in windows { window.write(to: &writer) }
     }
 
-    fileprivate init(_ serial: SerialNumber, _ plan: SensorPlan, from reader: inout StateReader) throws(RuleStateError) {
+    fileprivate init(_ serial: SerialNumber, _ plan: SensorPlan, from reader: inout StateReader) throws(RuleStateError)
+    {
         self.init(serial, plan, heard: try reader.int64())
         clock = try SensorClock(from: &reader)
         try reader.read(into: &words)

@@ -54,7 +54,8 @@ struct RuleJudge {
             guard node.touchesSamples else { continue }
             let block = self.block(node, instance)
             guard block >= 0 else { continue }
-            cost += frame.blocks[block].samples.count * (node.window == nil ? budget.perSample : budget.perFilteredSample)
+            cost +=
+                frame.blocks[block].samples.count * (node.window == nil ? budget.perSample : budget.perFilteredSample)
         }
         return cost
     }
@@ -178,7 +179,7 @@ struct RuleJudge {
     ) {
         let base = instance.firstWord
         let program = instance.program
-        var alarm = RuleAlarmState(words, at: base)
+        var alarm = RuleAlarmState(words.span, at: base)
         if alarm.isOn, !truth.holds || program.isTwoSided && truth != alarm.side {
             let decider = decide(program, truths, isOn: false)
             var transition = self.transition(.clear, instance, alarm, decider, side: alarm.side, words)
@@ -274,7 +275,7 @@ struct RuleAlarmState {
     private var newerTriggers: UInt64
     private var olderTriggers: UInt64
 
-    init(_ words: borrowing MutableSpan<UInt64>, at base: Int) {
+    init(_ words: Span<UInt64>, at base: Int) {
         let flags = words[base + Header.flags]
         isOn = flags & 1 == 1
         side = RuleTruth(rawValue: flags >> 1 & 3) ?? .unknown

@@ -70,7 +70,11 @@ struct SensorClock: Sendable, Equatable {
             accept(position, start, received, interval: length)
             return .judge(tau)
         }
-        return step(position, start, due > 0 ? due : elapsed, moved: moved, length: length, received: received)
+        // A frame without a number that is older changes nothing, so that the next is expected by its arrival alone.
+        let usual = due > 0 && (position != nil || moved >= 0) ? due : elapsed
+        let between = start.nanoseconds(since: self.start)
+        let first = interval == 0 && steps > 0 && between > 0 ? between / steps : 0
+        return step(position, start, usual, moved: moved, interval: length > 0 ? length : first, received: received)
     }
 
     private static func explains(_ moved: Int64, due: Int64, elapsed: Int64) -> Bool {
@@ -85,7 +89,8 @@ struct SensorClock: Sendable, Equatable {
     }
 
     private mutating func step(
-        _ position: FramePosition?, _ start: Timestamp, _ usual: Int64, moved: Int64, length: Int64, received: Timestamp
+        _ position: FramePosition?, _ start: Timestamp, _ usual: Int64, moved: Int64, interval: Int64,
+        received: Timestamp
     ) -> Verdict {
         let predicted = tau.advanced(byNanoseconds: usual)
         let offset = start.nanoseconds(since: predicted)
@@ -99,11 +104,12 @@ struct SensorClock: Sendable, Equatable {
             candidate = nil
         }
         tau = predicted
-        accept(position, start, received, interval: length)
+        accept(position, start, received, interval: interval)
         return isConfirmed ? .judgeAfterStep(tau) : .judge(tau)
     }
 
-    private mutating func accept(_ position: FramePosition?, _ start: Timestamp, _ received: Timestamp, interval: Int64) {
+    private mutating func accept(_ position: FramePosition?, _ start: Timestamp, _ received: Timestamp, interval: Int64)
+    {
         boot = position?.boot ?? -1
         sequence = position?.sequence ?? -1
         self.start = start
