@@ -180,7 +180,7 @@ let package = Package(
             path: "Benchmarks/BenchTool", swiftSettings: strict),
         .executableTarget(
             name: "micro-bench",
-            dependencies: ["Time", "Model", "Wire", "Postgres", "Store"],
+            dependencies: ["Time", "Model", "Rules", "Wire", "Postgres", "Store"],
             path: "Benchmarks/MicroBench", swiftSettings: strict),
 
         // Tests: the same folders again.
@@ -225,7 +225,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "DocumentsTests",
-            dependencies: ["Time", "Model", "Wire", "Endpoint", "Broker", "Messaging", "TestSupport", yaml],
+            dependencies: ["Time", "Model", "Rules", "Wire", "Endpoint", "Broker", "Messaging", "TestSupport", yaml],
             path: "Tests/Documents", swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Endpoint", "Postgres", "Service"], path: "Tests/Support",

@@ -75,6 +75,12 @@ struct RuleJudge {
     ) {
         let nodes = instance.program.nodes
         var truths = Truths(repeating: .unknown)
+        if nodes.count == 1, nodes[0].wordCount > 0 {
+            let base = instance.firstWord + nodes[0].firstWord
+            guard judgeLeaf(nodes[0], instance, base, &words, &windows) else { return }
+            truths[0] = RuleTruth(rawValue: words[base]) ?? .unknown
+            return change(instance, to: truths[0], truths, &words, &transitions)
+        }
         var fresh: UInt64 = 0
         for index in nodes.indices {
             let base = instance.firstWord + nodes[index].firstWord
@@ -178,6 +184,7 @@ struct RuleJudge {
         _ words: inout MutableSpan<UInt64>, _ transitions: inout [RuleTransition]
     ) {
         let base = instance.firstWord
+        if truth == .unknown || !truth.holds && words[base] & 1 == 0 { return }
         let program = instance.program
         var alarm = RuleAlarmState(words.span, at: base)
         if alarm.isOn, !truth.holds || program.isTwoSided && truth != alarm.side {
