@@ -82,7 +82,7 @@ let package = Package(
         library("Time", on: "Values", ["CThread"]),
         library("Model", on: "Values", ["Time"]),
         library("Signals", on: "Values"),
-        library("Rules", on: "Values", ["Time", "Model"]),
+        library("Rules", on: "Values", ["Time", "Model", "Signals"]),
         library("Wire", on: "Values", ["CMessages", "Time", "Model"]),
         library("SampleFiles", on: "Values", ["Time", "Model"]),
         library("Simulation", on: "Values", ["Time", "Model", "SampleFiles"]),

@@ -34,6 +34,10 @@ struct SensorClock: Sendable, Equatable {
     var tau = Timestamp(unixNanoseconds: 0)
     /// From one frame to the next, in nanoseconds; 0 if unknown.
     var interval: Int64 = 0
+    /// How many frames were judged.
+    var frames: Int64 = 0
+    /// Whether the newest frame's samples follow those of the frame before.
+    var isContinuous = false
     /// Trusted time minus signal time, in nanoseconds.
     var shift: Int64 = 0
     /// The shift that a step of the clock would make, if the next frame confirms it.
@@ -66,8 +70,9 @@ struct SensorClock: Sendable, Equatable {
         if Self.explains(moved, due: due, elapsed: elapsed) {
             candidate = nil
             if length == 0, steps > 0, moved > 0 { interval = moved / steps }
+            let follows = steps == 1 && length > 0 && interval > 0 && Self.isNear(moved, interval, within: interval / 4)
             tau = max(tau, tau.advanced(byNanoseconds: moved))
-            accept(position, start, received, interval: length)
+            accept(position, start, received, interval: length, follows: follows)
             return .judge(tau)
         }
         // A frame without a number that is older changes nothing, so that the next is expected by its arrival alone.
