@@ -18,6 +18,12 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let http = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
+// Only with the trait GRPC: without it these packages are neither resolved nor built.
+let gRPC = [
+    Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2", condition: .when(traits: ["GRPC"])),
+    .product(
+        name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport", condition: .when(traits: ["GRPC"])),
+]
 
 /// A library on one of the floors of docs/ARCHITECTURE.md. It may depend on libraries of its own floor above it in this
 /// file, and on those of the floors below.
@@ -60,12 +66,18 @@ let package = Package(
         .executable(name: "measurements-ingester", targets: ["measurements-ingester"]),
         .executable(name: "iotctl", targets: ["iotctl"]),
     ],
+    traits: [
+        // Off by default, so that a first `make demo` does not build SwiftNIO (docs/decisions/0020-grpc.md).
+        .trait(name: "GRPC", description: "Machine control over gRPC in sensor-registry: --grpc-port.")
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     ],
     targets: [
         // C: module maps of the system's libraries, the messages that `make proto` generates, three Linux calls that
@@ -129,6 +141,12 @@ let package = Package(
             ]),
         library("Control", on: "Flows", ["Time", "Model", "Wire", "Broker", "AMQP", "Messaging"]),
         library(
+            "API", on: "Flows",
+            [
+                "Time", "Model", "Wire", "Support", "Broker", "AMQP", "Postgres", "Store", "Service", "Messaging",
+                "Control", logging,
+            ] + gRPC),
+        library(
             "Archive", on: "Flows",
             [
                 "Time", "Model", "Wire", "SampleFiles", "Support", "Broker", "AMQP", "Postgres", "Store",
@@ -160,7 +178,7 @@ let package = Package(
 
         // Programs: wiring only.
         program("sensor-simulator", ["Time", "Model", "Service", "Simulator"]),
-        program("sensor-registry", ["Time", "Model", "Service", "Registry"]),
+        program("sensor-registry", ["Time", "Model", "Service", "Registry", "API"]),
         program("logs-ingester", ["Service", "Ingest"]),
         program("measurements-ingester", ["Service", "Ingest"]),
         program(
@@ -204,6 +222,7 @@ let package = Package(
             "Ingest", of: "Flows",
             ["Time", "Model", "Rules", "Wire", "Simulation", "Broker", "Postgres", "Store", "Messaging", "Ingest"]),
         unitTests("Control", of: "Flows", ["Model", "Simulation", "Broker", "Control"]),
+        unitTests("API", of: "Flows", ["Time", "Model", "Wire", "API"]),
         unitTests(
             "Diagnosis", of: "Flows",
             [
@@ -240,7 +259,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Model", "Endpoint", "Postgres", "Store", "Service", "TestSupport", "sensor-simulator",
+                "Time", "Model", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Store", "Service", "TestSupport",
+                "sensor-simulator",
                 "sensor-registry", "logs-ingester", "measurements-ingester", "iotctl",
             ],
             path: "Tests/EndToEnd", exclude: ["Outside"], swiftSettings: strict),

@@ -18,3 +18,13 @@ COMMENT ON COLUMN alarm.epoch IS 'The epoch of the lease under which it was eval
 COMMENT ON COLUMN alarm.stream_offset IS 'The offset of the message that raised it.';
 COMMENT ON COLUMN alarm.late IS 'Whether it was evaluated long after its time, because its evaluator was away.';
 COMMENT ON COLUMN alarm.clear_cause IS 'Why it ended if it was not the signal: sensor_deleted, rule_changed, rule_removed, rule_disabled, no_longer_selected; null: the signal cleared it, or it is active.';
+
+-- Acknowledgement of alarms.
+
+ALTER TABLE alarm
+    ADD COLUMN acknowledged_at timestamptz,
+    ADD COLUMN acknowledged_by text,
+    ADD COLUMN acknowledged_comment text;
+COMMENT ON COLUMN alarm.acknowledged_at IS 'When it was acknowledged first, by the clock of the program that recorded it; null: not yet.';
+COMMENT ON COLUMN alarm.acknowledged_by IS 'Who acknowledged it first: a person, or a program with its host.';
+COMMENT ON COLUMN alarm.acknowledged_comment IS 'What was said then; empty: nothing.';
