@@ -76,10 +76,10 @@ struct ControlService: Sendable {
         let command = CommandRequest(name: request.name, arguments: request.arguments, issuer: issuer)
         let store = context.openStore("grpc command")
         defer { Task { await store.close() } }
-        let isKnown = try await within(Self.databaseTimeout) {
-            try await store.sensorSummaries([sensor.text]).count == 1
+        let found = try await within(Self.databaseTimeout) {
+            try await store.serials(matching: [SerialPattern(sensor.text)])
         }
-        guard isKnown else { throw ControlError.notFound("there is no sensor \(sensor)") }
+        guard found.first?.isEmpty == false else { throw ControlError.notFound("there is no sensor \(sensor)") }
         let report = try await context.withBroker("grpc command", part: nil) { broker in
             try await Control.send(command, to: [sensor], over: broker, recordedIn: store, rules: rules)
         }

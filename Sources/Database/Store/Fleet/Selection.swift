@@ -35,7 +35,7 @@ extension StoreConnection {
                 ORDER BY s.serial LIMIT \(countMax)
                 """
             ).map { try $0.text("serial") }
-            return serials.isEmpty ? [] : try session.sensorSummaries(serials, allValues: false)
+            return serials.isEmpty ? [] : try session.sensorSummaries(serials, .full)
         }
     }
 
