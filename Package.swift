@@ -124,9 +124,11 @@ let package = Package(
         library(
             "Registry", on: "Flows",
             [
-                "Time", "Model", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store", "Service",
+                "Time", "Model", "Rules", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store",
+                "Service",
                 "Messaging", "Control", logging,
             ]),
+        library("AlarmRules", on: "Flows", ["Rules", yaml]),
         library("Control", on: "Flows", ["Time", "Model", "Wire", "Broker", "AMQP", "Messaging"]),
         library(
             "Archive", on: "Flows",
@@ -143,7 +145,7 @@ let package = Package(
         library(
             "Records", on: "Flows",
             [
-                "Time", "Model", "Signals", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
+                "Time", "Model", "Signals", "Rules", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
             ]),
         library(
             "Simulator", on: "Flows",
@@ -166,8 +168,9 @@ let package = Package(
         program(
             "iotctl",
             [
-                "Time", "Model", "Signals", "Wire", "SampleFiles", "Support", "Endpoint", "Broker", "AMQP", "Postgres",
-                "Store", "Service", "Messaging", "Control", "Archive", "Diagnosis", "Records", "Bench", yaml,
+                "Time", "Model", "Signals", "Rules", "Wire", "SampleFiles", "Support", "Endpoint", "Broker", "AMQP",
+                "Postgres", "Store", "Service", "Messaging", "AlarmRules", "Control", "Archive", "Diagnosis", "Records",
+                "Bench", yaml,
             ]),
 
         // `make bench`, and `make microbench`: what a frame costs on its way, in instructions.
@@ -203,6 +206,7 @@ let package = Package(
         unitTests(
             "Ingest", of: "Flows",
             ["Time", "Model", "Rules", "Wire", "Simulation", "Broker", "Postgres", "Store", "Messaging", "Ingest"]),
+        unitTests("AlarmRules", of: "Flows", ["Rules", "AlarmRules"]),
         unitTests("Control", of: "Flows", ["Model", "Simulation", "Broker", "Control"]),
         unitTests(
             "Diagnosis", of: "Flows",
@@ -212,7 +216,7 @@ let package = Package(
         unitTests(
             "Records", of: "Flows",
             [
-                "Time", "Model", "Signals", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
+                "Time", "Model", "Signals", "Rules", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
                 "Records", "Bench", "TestSupport",
             ]),
         unitTests("Simulator", of: "Flows", ["Model", "Wire", "Simulation", "Broker", "Simulator"]),
