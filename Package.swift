@@ -82,7 +82,7 @@ let package = Package(
         library("Time", on: "Values", ["CThread"]),
         library("Model", on: "Values", ["Time"]),
         library("Signals", on: "Values"),
-        library("Rules", on: "Values", ["Time", "Model"]),
+        library("Rules", on: "Values", ["Time", "Model", "Signals"]),
         library("Wire", on: "Values", ["CMessages", "Time", "Model"]),
         library("SampleFiles", on: "Values", ["Time", "Model"]),
         library("Simulation", on: "Values", ["Time", "Model", "SampleFiles"]),
@@ -183,7 +183,7 @@ let package = Package(
             path: "Benchmarks/BenchTool", swiftSettings: strict),
         .executableTarget(
             name: "micro-bench",
-            dependencies: ["Time", "Model", "Wire", "Postgres", "Store"],
+            dependencies: ["Time", "Model", "Rules", "Wire", "Postgres", "Store"],
             path: "Benchmarks/MicroBench", swiftSettings: strict),
 
         // Tests: the same folders again.
@@ -229,7 +229,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "DocumentsTests",
-            dependencies: ["Time", "Model", "Wire", "Endpoint", "Broker", "Messaging", "TestSupport", yaml],
+            dependencies: ["Time", "Model", "Rules", "Wire", "Endpoint", "Broker", "Messaging", "TestSupport", yaml],
             path: "Tests/Documents", swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Endpoint", "Postgres", "Service"], path: "Tests/Support",
