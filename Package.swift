@@ -94,7 +94,7 @@ let package = Package(
         library("Time", on: "Values", ["CThread"]),
         library("Model", on: "Values", ["Time"]),
         library("Signals", on: "Values"),
-        library("Rules", on: "Values", ["Time", "Model"]),
+        library("Rules", on: "Values", ["Time", "Model", "Signals"]),
         library("Wire", on: "Values", ["CMessages", "Time", "Model"]),
         library("SampleFiles", on: "Values", ["Time", "Model"]),
         library("Simulation", on: "Values", ["Time", "Model", "SampleFiles"]),
@@ -136,9 +136,11 @@ let package = Package(
         library(
             "Registry", on: "Flows",
             [
-                "Time", "Model", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store", "Service",
+                "Time", "Model", "Rules", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store",
+                "Service",
                 "Messaging", "Control", logging,
             ]),
+        library("AlarmRules", on: "Flows", ["Rules", yaml]),
         library("Control", on: "Flows", ["Time", "Model", "Wire", "Broker", "AMQP", "Messaging"]),
         library(
             "API", on: "Flows",
@@ -161,7 +163,7 @@ let package = Package(
         library(
             "Records", on: "Flows",
             [
-                "Time", "Model", "Signals", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
+                "Time", "Model", "Signals", "Rules", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
             ]),
         library(
             "Simulator", on: "Flows",
@@ -184,8 +186,9 @@ let package = Package(
         program(
             "iotctl",
             [
-                "Time", "Model", "Signals", "Wire", "SampleFiles", "Support", "Endpoint", "Broker", "AMQP", "Postgres",
-                "Store", "Service", "Messaging", "Control", "Archive", "Diagnosis", "Records", "Bench", yaml,
+                "Time", "Model", "Signals", "Rules", "Wire", "SampleFiles", "Support", "Endpoint", "Broker", "AMQP",
+                "Postgres", "Store", "Service", "Messaging", "AlarmRules", "Control", "Archive", "Diagnosis", "Records",
+                "Bench", yaml,
             ]),
 
         // `make bench`, and `make microbench`: what a frame costs on its way, in instructions.
@@ -198,7 +201,7 @@ let package = Package(
             path: "Benchmarks/BenchTool", swiftSettings: strict),
         .executableTarget(
             name: "micro-bench",
-            dependencies: ["Time", "Model", "Wire", "Postgres", "Store"],
+            dependencies: ["Time", "Model", "Rules", "Wire", "Postgres", "Store"],
             path: "Benchmarks/MicroBench", swiftSettings: strict),
 
         // Tests: the same folders again.
@@ -221,6 +224,7 @@ let package = Package(
         unitTests(
             "Ingest", of: "Flows",
             ["Time", "Model", "Rules", "Wire", "Simulation", "Broker", "Postgres", "Store", "Messaging", "Ingest"]),
+        unitTests("AlarmRules", of: "Flows", ["Rules", "AlarmRules"]),
         unitTests("Control", of: "Flows", ["Model", "Simulation", "Broker", "Control"]),
         unitTests("API", of: "Flows", ["Time", "Model", "Wire", "API"]),
         unitTests(
@@ -231,7 +235,7 @@ let package = Package(
         unitTests(
             "Records", of: "Flows",
             [
-                "Time", "Model", "Signals", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
+                "Time", "Model", "Signals", "Rules", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
                 "Records", "Bench", "TestSupport",
             ]),
         unitTests("Simulator", of: "Flows", ["Model", "Wire", "Simulation", "Broker", "Simulator"]),
@@ -244,7 +248,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "DocumentsTests",
-            dependencies: ["Time", "Model", "Wire", "Endpoint", "Broker", "Messaging", "TestSupport", yaml],
+            dependencies: ["Time", "Model", "Rules", "Wire", "Endpoint", "Broker", "Messaging", "TestSupport", yaml],
             path: "Tests/Documents", swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Endpoint", "Postgres", "Service"], path: "Tests/Support",

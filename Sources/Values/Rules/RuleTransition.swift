@@ -64,3 +64,23 @@ public struct RuleTransition: Sendable, Equatable {
         "\(serial)/\(channel?.name ?? "")/\(publicRule)/\(raised.incarnation)/\(raised.offset)"
     }
 }
+
+extension RuleTransition {
+    /// The message that says it.
+    /// - Parameters:
+    ///   - stream: the stream that was evaluated.
+    ///   - epoch: the epoch of the lease under which it was.
+    ///   - isLate: whether it was evaluated long after its time.
+    public func alarm(stream: String, epoch: Int64, isLate: Bool = false) -> Alarm {
+        var alarm = Alarm(
+            id: id, rule: publicRule, severity: severity, channel: channel?.number ?? 0, value: value, limit: limit,
+            at: time, position: position, text: text)
+        alarm.channelName = channel?.name ?? ""
+        alarm.unit = unit
+        alarm.runbook = runbook
+        alarm.cause = cause?.rawValue ?? ""
+        alarm.origin = Alarm.Origin(stream: stream, epoch: epoch, offset: decided.offset)
+        alarm.isLate = isLate
+        return alarm
+    }
+}

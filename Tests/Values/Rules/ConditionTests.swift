@@ -17,7 +17,8 @@ import Time
         #expect(trigger.time == RuleRun.time(1) && trigger.decided.offset == 2 && trigger.raised == trigger.decided)
         #expect(trigger.text == "pump x is 80.5 g, limit 80" && trigger.position?.sequence == 2)
         let clear = try #require(run.transitions.last)
-        #expect(clear.id == trigger.id && clear.raised == trigger.raised && clear.decided.offset == 5 && clear.value == 75)
+        #expect(
+            clear.id == trigger.id && clear.raised == trigger.raised && clear.decided.offset == 5 && clear.value == 75)
     }
 
     @Test(arguments: [
@@ -385,7 +386,8 @@ import Time
             let at = Double(second)
             #expect(run.samples(samples, at: at, hertz: 8) == plain.samples(samples, at: at, hertz: 8))
             #expect(run.samples(nothing, at: at + 0.5, hertz: 8) == [])
-            plain.frame([Block(channel: .number(5), samples: .floats(nothing))], at: at + 0.5, rate: SampleRate(hertz: 8))
+            plain.frame(
+                [Block(channel: .number(5), samples: .floats(nothing))], at: at + 0.5, rate: SampleRate(hertz: 8))
         }
         #expect(run.words == plain.words && !run.words.isEmpty)
     }

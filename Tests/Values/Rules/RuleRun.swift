@@ -64,7 +64,8 @@ struct RuleRun {
         _ samples: [Float], at seconds: Double, hertz: Double? = nil, channel: Int16 = 0, place: GeoPosition? = nil
     ) -> [String] {
         let rate = hertz.flatMap { SampleRate(hertz: $0) } ?? (samples.count > 1 ? SampleRate(hertz: 100) : nil)
-        return frame([Block(channel: .number(channel), samples: .floats(samples))], at: seconds, rate: rate, place: place)
+        return frame(
+            [Block(channel: .number(channel), samples: .floats(samples))], at: seconds, rate: rate, place: place)
     }
 
     @discardableResult
@@ -75,7 +76,8 @@ struct RuleRun {
         sequence = given ?? sequence + 1
         let start = Self.time(seconds)
         var frame = Frame(
-            position: FramePosition(boot: 1, sequence: sequence), start: start, rate: rate, place: place, blocks: blocks)
+            position: FramePosition(boot: 1, sequence: sequence), start: start, rate: rate, place: place, blocks: blocks
+        )
         frame.place = place
         let received = arrival.map(Self.time) ?? start.advanced(byNanoseconds: frame.spanNanoseconds)
         return observe(frame, received: received)

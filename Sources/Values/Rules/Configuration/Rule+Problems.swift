@@ -22,7 +22,8 @@ extension Rule {
         check.check(runbook, "runbook")
         if let message {
             for name in RuleWords.names(in: message) where !RuleWords.placeholders.contains(name) {
-                check.add("message", "{\(name)} is unknown; possible: \(RuleWords.placeholders.joined(separator: ", "))")
+                check.add(
+                    "message", "{\(name)} is unknown; possible: \(RuleWords.placeholders.joined(separator: ", "))")
             }
         }
         if let schedule { check.check(schedule) }

@@ -16,7 +16,7 @@ struct PlaceBorder: Sendable, Equatable {
             shape = .circle(
                 centre: Self.vector(latitude: circle.latitude, longitude: circle.longitude), radius: circle.radius)
         } else {
-            shape = .polygon(place.polygon ?? [])
+            shape = .polygon(Self.unwrapped(place.polygon ?? []))
         }
     }
 
@@ -32,19 +32,31 @@ struct PlaceBorder: Sendable, Equatable {
         }
     }
 
+    /// The corners with longitudes that go on beyond the date line, so that no edge goes around the Earth.
+    private static func unwrapped(_ corners: [Condition.Place.Corner]) -> [Condition.Place.Corner] {
+        var unwrapped: [Condition.Place.Corner] = []
+        for var corner in corners {
+            let last = unwrapped.last?.longitude ?? corner.longitude
+            while corner.longitude - last > 180 { corner.longitude -= 360 }
+            while corner.longitude - last < -180 { corner.longitude += 360 }
+            unwrapped.append(corner)
+        }
+        return unwrapped
+    }
+
     /// The distance to the nearest edge on the plane that touches the Earth at the point, negative if the point is inside.
     private static func distance(
         _ latitude: Double, _ longitude: Double, to corners: [Condition.Place.Corner]
     ) -> Double {
         let scale = earthRadius * degree
         let eastScale = scale * sineAndCosine(latitude * degree).cosine
+        guard let first = corners.first, let last = corners.last else { return .infinity }
+        var turn = 0.0
+        while first.longitude + turn - longitude > 180 { turn -= 360 }
+        while first.longitude + turn - longitude < -180 { turn += 360 }
         func onPlane(_ corner: Condition.Place.Corner) -> SIMD2<Double> {
-            var east = corner.longitude - longitude
-            if east > 180 { east -= 360 }
-            if east < -180 { east += 360 }
-            return SIMD2(east * eastScale, (corner.latitude - latitude) * scale)
+            SIMD2((corner.longitude + turn - longitude) * eastScale, (corner.latitude - latitude) * scale)
         }
-        guard let last = corners.last else { return .infinity }
         var nearest = Double.infinity
         var isInside = false
         var from = onPlane(last)

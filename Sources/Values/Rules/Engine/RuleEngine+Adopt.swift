@@ -56,19 +56,15 @@ extension RuleEngine {
         let plan = isDeleted ? nil : catalog.plan(of: state.serial)
         var moved = plan.map { SensorState($0, state) }
         for instance in state.plan.instances {
-            let name = instance.channel.map { state.plan.channels[$0].name }
-            let place = moved?.plan.instances.first {
-                $0.program.rule.name == instance.program.rule.name
-                    && $0.channel.map { moved?.plan.channels[$0].name } == name.map { $0 }
-            }
-            if let place, instance.program.rule.condition.isSameKind(as: place.program.rule.condition) {
+            let place = plan?.instance(of: instance.program.rule.name, on: state.plan.name(of: instance.channel))
+            // The channel that alarms are of is a part of their identity.
+            if let plan, let place, instance.program.rule.condition.isSameKind(as: place.program.rule.condition),
+                plan.name(of: place.alarmChannel) == state.plan.name(of: instance.alarmChannel)
+            {
                 moved?.take(instance, of: state, to: place)
                 continue
             }
-            let words = state.words
-            var copy = words
-            let span = copy.mutableSpan
-            let alarm = RuleAlarmState(span, at: instance.firstWord)
+            let alarm = RuleAlarmState(state.words.span, at: instance.firstWord)
             guard alarm.isOn else { continue }
             let cause =
                 isDeleted
@@ -127,7 +123,9 @@ extension SensorState {
         }
         for (before, after) in zip(old.program.nodes, new.program.nodes) {
             let (from, to) = (old.firstWord + before.firstWord, new.firstWord + after.firstWord)
-            func channel(_ node: RuleNode, _ program: RuleProgram) -> String? { node.named.map { program.channelNames[$0] } }
+            func channel(_ node: RuleNode, _ program: RuleProgram) -> String? {
+                node.named.map { program.channelNames[$0] }
+            }
             let isSame =
                 before.wordCount == after.wordCount && channel(before, old.program) == channel(after, new.program)
                 && before.operation.remembersTheSame(as: after.operation)

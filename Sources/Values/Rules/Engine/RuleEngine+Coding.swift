@@ -101,7 +101,8 @@ extension SensorState {
         for window in windows { window.write(to: &writer) }
     }
 
-    fileprivate init(_ serial: SerialNumber, _ plan: SensorPlan, from reader: inout StateReader) throws(RuleStateError) {
+    fileprivate init(_ serial: SerialNumber, _ plan: SensorPlan, from reader: inout StateReader) throws(RuleStateError)
+    {
         self.init(serial, plan, heard: try reader.int64())
         clock = try SensorClock(from: &reader)
         try reader.read(into: &words)
@@ -111,9 +112,10 @@ extension SensorState {
 
 extension SensorClock {
     fileprivate func write(to writer: inout StateWriter) {
-        writer.bytes.append((isKnown ? 1 : 0) | (candidate != nil ? 2 : 0))
+        writer.bytes.append((isKnown ? 1 : 0) | (candidate != nil ? 2 : 0) | (isContinuous ? 4 : 0))
         for value in [
             boot, sequence, start.unixNanoseconds, received.unixNanoseconds, tau.unixNanoseconds, interval, shift,
+            frames,
         ] { writer.write(value) }
         if let candidate { writer.write(candidate) }
     }
@@ -128,6 +130,8 @@ extension SensorClock {
         tau = Timestamp(unixNanoseconds: try reader.int64())
         interval = try reader.int64()
         shift = try reader.int64()
+        frames = try reader.int64()
+        isContinuous = flags & 4 == 4
         candidate = flags & 2 == 2 ? try reader.int64() : nil
     }
 }

@@ -208,7 +208,7 @@ public struct RuleEngine: Sendable {
         let (plan, serial) = (states[index].plan, states[index].serial)
         var words = states[index].words.mutableSpan
         for instance in plan.instances where isMeant(instance) {
-            var alarm = RuleAlarmState(words, at: instance.firstWord)
+            var alarm = RuleAlarmState(words.span, at: instance.firstWord)
             guard alarm.isOn else { continue }
             transitions.append(
                 RuleTransition(cause, instance, plan.channels, serial, alarm, at: time, decided: decided))
@@ -217,4 +217,3 @@ public struct RuleEngine: Sendable {
         }
     }
 }
-

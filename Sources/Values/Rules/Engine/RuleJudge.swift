@@ -54,7 +54,8 @@ struct RuleJudge {
             guard node.touchesSamples else { continue }
             let block = self.block(node, instance)
             guard block >= 0 else { continue }
-            cost += frame.blocks[block].samples.count * (node.window == nil ? budget.perSample : budget.perFilteredSample)
+            cost +=
+                frame.blocks[block].samples.count * (node.window == nil ? budget.perSample : budget.perFilteredSample)
         }
         return cost
     }
@@ -74,6 +75,12 @@ struct RuleJudge {
     ) {
         let nodes = instance.program.nodes
         var truths = Truths(repeating: .unknown)
+        if nodes.count == 1, nodes[0].wordCount > 0 {
+            let base = instance.firstWord + nodes[0].firstWord
+            guard judgeLeaf(nodes[0], instance, base, &words, &windows) else { return }
+            truths[0] = RuleTruth(rawValue: words[base]) ?? .unknown
+            return change(instance, to: truths[0], truths, &words, &transitions)
+        }
         var fresh: UInt64 = 0
         for index in nodes.indices {
             let base = instance.firstWord + nodes[index].firstWord
@@ -177,8 +184,9 @@ struct RuleJudge {
         _ words: inout MutableSpan<UInt64>, _ transitions: inout [RuleTransition]
     ) {
         let base = instance.firstWord
+        if truth == .unknown || !truth.holds && words[base] & 1 == 0 { return }
         let program = instance.program
-        var alarm = RuleAlarmState(words, at: base)
+        var alarm = RuleAlarmState(words.span, at: base)
         if alarm.isOn, !truth.holds || program.isTwoSided && truth != alarm.side {
             let decider = decide(program, truths, isOn: false)
             var transition = self.transition(.clear, instance, alarm, decider, side: alarm.side, words)
@@ -274,7 +282,7 @@ struct RuleAlarmState {
     private var newerTriggers: UInt64
     private var olderTriggers: UInt64
 
-    init(_ words: borrowing MutableSpan<UInt64>, at base: Int) {
+    init(_ words: Span<UInt64>, at base: Int) {
         let flags = words[base + Header.flags]
         isOn = flags & 1 == 1
         side = RuleTruth(rawValue: flags >> 1 & 3) ?? .unknown

@@ -99,7 +99,8 @@ struct RuleWords {
         let numbers = "\(Self.text(value))\(unit), limit \(Self.text(limit))"
         switch node.operation {
         case .silence:
-            return edge == .trigger ? "\(subject) has sent no data for \(Self.text(value)) s" : "\(subject) sends data again"
+            return edge == .trigger
+                ? "\(subject) has sent no data for \(Self.text(value)) s" : "\(subject) sends data again"
         case .threshold(of: .sample, _): return "\(subject) is \(numbers)"
         case .threshold(let statistic, _): return "\(statistic.rawValue) of \(subject) is \(numbers)"
         case .held(_, let nanoseconds):

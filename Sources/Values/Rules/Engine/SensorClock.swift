@@ -34,6 +34,10 @@ struct SensorClock: Sendable, Equatable {
     var tau = Timestamp(unixNanoseconds: 0)
     /// From one frame to the next, in nanoseconds; 0 if unknown.
     var interval: Int64 = 0
+    /// How many frames were judged.
+    var frames: Int64 = 0
+    /// Whether the newest frame's samples follow those of the frame before.
+    var isContinuous = false
     /// Trusted time minus signal time, in nanoseconds.
     var shift: Int64 = 0
     /// The shift that a step of the clock would make, if the next frame confirms it.
@@ -66,11 +70,16 @@ struct SensorClock: Sendable, Equatable {
         if Self.explains(moved, due: due, elapsed: elapsed) {
             candidate = nil
             if length == 0, steps > 0, moved > 0 { interval = moved / steps }
+            let follows = steps == 1 && length > 0 && interval > 0 && Self.isNear(moved, interval, within: interval / 4)
             tau = max(tau, tau.advanced(byNanoseconds: moved))
-            accept(position, start, received, interval: length)
+            accept(position, start, received, interval: length, follows: follows)
             return .judge(tau)
         }
-        return step(position, start, due > 0 ? due : elapsed, moved: moved, length: length, received: received)
+        // A frame without a number that is older changes nothing, so that the next is expected by its arrival alone.
+        let usual = due > 0 && (position != nil || moved >= 0) ? due : elapsed
+        let between = start.nanoseconds(since: self.start)
+        let first = interval == 0 && steps > 0 && between > 0 ? between / steps : 0
+        return step(position, start, usual, moved: moved, interval: length > 0 ? length : first, received: received)
     }
 
     private static func explains(_ moved: Int64, due: Int64, elapsed: Int64) -> Bool {
@@ -85,7 +94,8 @@ struct SensorClock: Sendable, Equatable {
     }
 
     private mutating func step(
-        _ position: FramePosition?, _ start: Timestamp, _ usual: Int64, moved: Int64, length: Int64, received: Timestamp
+        _ position: FramePosition?, _ start: Timestamp, _ usual: Int64, moved: Int64, interval: Int64,
+        received: Timestamp
     ) -> Verdict {
         let predicted = tau.advanced(byNanoseconds: usual)
         let offset = start.nanoseconds(since: predicted)
@@ -99,11 +109,12 @@ struct SensorClock: Sendable, Equatable {
             candidate = nil
         }
         tau = predicted
-        accept(position, start, received, interval: length)
+        accept(position, start, received, interval: interval)
         return isConfirmed ? .judgeAfterStep(tau) : .judge(tau)
     }
 
-    private mutating func accept(_ position: FramePosition?, _ start: Timestamp, _ received: Timestamp, interval: Int64) {
+    private mutating func accept(_ position: FramePosition?, _ start: Timestamp, _ received: Timestamp, interval: Int64)
+    {
         boot = position?.boot ?? -1
         sequence = position?.sequence ?? -1
         self.start = start

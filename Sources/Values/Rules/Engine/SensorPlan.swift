@@ -60,4 +60,12 @@ final class SensorPlan: Sendable {
         windowCount = windows
         silenceMin = rules.compactMap(\.program.silenceMin).min()
     }
+
+    /// The name of a channel by its index.
+    func name(of channel: Int?) -> String? { channel.map { channels[$0].name } }
+
+    /// The instance of a rule on a channel, or on the sensor.
+    func instance(of rule: String, on channel: String?) -> Instance? {
+        instances.first { $0.program.rule.name == rule && name(of: $0.channel) == channel }
+    }
 }

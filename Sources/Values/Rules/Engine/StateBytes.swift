@@ -117,7 +117,9 @@ struct StateReader {
                 guard first + bit < words.count else { throw .damaged }
                 words[first + bit] = try uint64()
             }
-            for bit in 0..<Swift.min(8, words.count - first) where present >> UInt8(bit) & 1 == 0 { words[first + bit] = 0 }
+            for bit in 0..<Swift.min(8, words.count - first) where present >> UInt8(bit) & 1 == 0 {
+                words[first + bit] = 0
+            }
             first += 8
         }
     }
