@@ -1,15 +1,17 @@
 internal import Model
 internal import Time
 
-/// What the rules of one sensor are judged by: a frame, or a tick.
-struct RuleMoment {
+/// What the rules of one sensor are judged by: a frame, or a tick. A class, because it is handed to every condition.
+final class RuleMoment {
     let serial: SerialNumber
     /// The message.
     let decided: StreamPosition
     /// The trusted time of the frame's first sample; of a tick its stamp.
     let time: Timestamp
-    /// The frame; nil for a tick.
-    let frame: Frame?
+    /// Whether it is a tick, and not a frame.
+    let isTick: Bool
+    /// The frame; an empty one for a tick.
+    let frame: Frame
     /// The statistics of its blocks.
     let statistics: [SampleStatistics]
     /// For each channel of the plan the index of its block; -1: the frame has none.
@@ -23,10 +25,42 @@ struct RuleMoment {
     /// The listened time at which the sensor was heard last.
     let heard: Int64
     /// The number of the frame among those that were judged.
-    var number: Int64 = 0
+    let number: Int64
     /// Whether its samples follow those of the frame before.
-    var isContinuous = false
+    let isContinuous: Bool
 
+    /// A frame of that sensor.
+    init(
+        _ frame: Frame, _ state: borrowing SensorState, statistics: [SampleStatistics], blockOf: [Int],
+        decided: StreamPosition, time: Timestamp, tau: Timestamp, tauEnd: Timestamp
+    ) {
+        serial = state.serial
+        self.decided = decided
+        self.time = time
+        isTick = false
+        self.frame = frame
+        self.statistics = statistics
+        self.blockOf = blockOf
+        self.tau = tau
+        self.tauEnd = tauEnd
+        (listened, heard) = (state.heard, state.heard)
+        number = state.clock.frames
+        isContinuous = state.clock.isContinuous
+    }
+
+    /// A tick with that stamp.
+    init(tick stamp: Timestamp, _ state: borrowing SensorState, decided: StreamPosition, listened: Int64) {
+        serial = state.serial
+        self.decided = decided
+        time = stamp
+        isTick = true
+        frame = Frame(position: nil, start: nil, rate: nil, blocks: [])
+        (statistics, blockOf) = ([], [])
+        (tau, tauEnd) = (stamp, stamp)
+        self.listened = listened
+        heard = state.heard
+        (number, isContinuous) = (state.clock.frames, false)
+    }
 }
 
 extension Condition.Statistic {

@@ -80,14 +80,14 @@ final class SignalCondition: Sendable {
     /// Judges the samples of a frame.
     /// - Returns: false if they say nothing, for example because the window is not full yet.
     func judge(
-        _ samples: borrowing Span<Double>, _ moment: borrowing RuleMoment, at base: Int,
+        _ samples: borrowing Span<Double>, _ moment: RuleMoment, at base: Int,
         _ words: inout MutableSpan<UInt64>, _ window: inout SignalWindow
     ) -> Bool {
         let follows = moment.isContinuous && window.frame == moment.number &- 1
         window.frame = moment.number
         switch measure {
         case .band(let band, let seconds):
-            guard let rate = moment.frame?.rate?.hertz else { return false }
+            guard let rate = moment.frame.rate?.hertz else { return false }
             var level: BandLevel = if case .band(let level) = window.memory { level } else { BandLevel() }
             let reading = level.add(samples, rate: rate, isContinuous: follows, band: band, window: seconds)
             window.memory = .band(level)
@@ -104,7 +104,7 @@ final class SignalCondition: Sendable {
             }
             return set(value, value, base, &words)
         case .particleVelocity(let band, let curve):
-            guard let rate = moment.frame?.rate?.hertz else { return false }
+            guard let rate = moment.frame.rate?.hertz else { return false }
             var velocity: ParticleVelocity =
                 if case .velocity(let velocity) = window.memory { velocity } else { ParticleVelocity() }
             let peak = velocity.add(samples, rate: rate, isContinuous: follows, band: band, curve: curve)
@@ -115,7 +115,7 @@ final class SignalCondition: Sendable {
     }
 
     private func moments(
-        _ samples: borrowing Span<Double>, _ length: Int64?, _ moment: borrowing RuleMoment,
+        _ samples: borrowing Span<Double>, _ length: Int64?, _ moment: RuleMoment,
         _ window: inout SignalWindow
     ) -> SampleMoments? {
         let moments = SampleMoments(samples)
