@@ -72,6 +72,47 @@ import Time
         }
     }
 
+    /// "Above for d" against a loop over all samples: what the statistics of a frame decide is what its samples say.
+    @Test(arguments: 0..<40)
+    func durationsAreThoseOfTheSamples(round: UInt64) throws {
+        var random = SplitMix64(seed: round &+ 4711)
+        let (above, hysteresis) = (1.0, Double.random(in: 0...1, using: &random))
+        let duration = Int64.random(in: 1...30, using: &random)
+        var run = try RuleRun(
+            .sustained(
+                .threshold(.init(above: above, hysteresis: hysteresis)),
+                for: RuleDuration(.milliseconds(100 * duration))))
+        var (isAbove, since, isRaised, sample) = (false, Int64(0), false, Int64(0))
+        var level = 0.0
+        var triggers = 0
+        for _ in 0..<150 {
+            let isNoisy = Bool.random(using: &random)
+            let samples: [Float] = (0..<Int.random(in: 1...24, using: &random)).map { _ in
+                level = max(-1, min(3, level + Double.random(in: -0.4...0.4, using: &random)))
+                return Float(level + (isNoisy ? Double.random(in: -1...1, using: &random) : 0))
+            }
+            let wasRaised = isRaised
+            var isHeld = false
+            for (index, value) in samples.enumerated() {
+                let time = sample + Int64(index)
+                if isAbove, Double(value) <= above - hysteresis {
+                    let isNew = index > 0 && (!wasRaised || since >= sample)
+                    if isNew, time - 1 - since >= duration { isHeld = true }
+                    isAbove = false
+                } else if !isAbove, Double(value) > above {
+                    (isAbove, since) = (true, time)
+                }
+            }
+            if isAbove, sample + Int64(samples.count) - 1 - since >= duration { isHeld = true }
+            let said = run.samples(samples, at: Double(sample) / 10, hertz: 10)
+            #expect(said == (isHeld == wasRaised ? [] : [isHeld ? "trigger r" : "clear r"]))
+            isRaised = isHeld
+            triggers += isHeld && !wasRaised ? 1 : 0
+            sample += Int64(samples.count)
+        }
+        #expect(triggers > 0 || duration > 5)
+    }
+
     @Test func damagedStateIsRefused() throws {
         var random = SplitMix64(seed: 5)
         let revision = Self.revision(1, &random)
