@@ -240,7 +240,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Model", "Endpoint", "Postgres", "Store", "Service", "TestSupport", "sensor-simulator",
+                "Time", "Model", "Endpoint", "Postgres", "Store", "Service", "TestSupport", "sensor-simulator",
                 "sensor-registry", "logs-ingester", "measurements-ingester", "iotctl",
             ],
             path: "Tests/EndToEnd", exclude: ["Outside"], swiftSettings: strict),
