@@ -87,18 +87,10 @@ import Time
         for count in stride(from: 0, to: bytes.count, by: 13) {
             #expect(throws: RuleStateError.damaged) { try RuleEngine(decoding: Array(bytes[..<count]), revision) }
         }
-        for _ in 0..<100 {
+        for _ in 0..<200 {
             var damaged = bytes
-            damaged[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
-            // Whatever it says, it must not trap, also when it goes on.
-            guard var decoded = try? RuleEngine(decoding: damaged, revision) else { continue }
-            decoded.tick(morning, at: StreamPosition(incarnation: 1, offset: 1000), into: &said)
-            for case .frame(let frame, let serial, let received) in Self.events(&random).prefix(5) {
-                decoded.observe(
-                    frame, of: serial, at: StreamPosition(incarnation: 1, offset: 1001), received: received, into: &said
-                )
-            }
-            _ = decoded.encoded()
+            damaged[Int.random(in: 9..<bytes.count, using: &random)] ^= UInt8.random(in: 1...255, using: &random)
+            #expect(throws: RuleStateError.damaged) { try RuleEngine(decoding: damaged, revision) }
         }
         var other = bytes
         other[8] = 99
@@ -164,8 +156,12 @@ import Time
         case 10: return .counter(.init(above: 3, over: seconds(0...5), channel: channel))
         case 11:
             return .sustained(.threshold(.init(above: level, hysteresis: 0.5, channel: channel)), for: seconds(1...8))
-        case 12: return .crestFactor(.init(above: 1.5, window: Bool.random(using: &random) ? seconds(1...3) : nil))
-        case 13: return .kurtosis(.init(above: 2, hysteresis: 0.25))
+        case 12: return signal(&random, channel)
+        case 13:
+            let window: RuleDuration? = Bool.random(using: &random) ? seconds(1...3) : nil
+            return Bool.random(using: &random)
+                ? .crestFactor(.init(above: 1.5, hysteresis: 0.1, window: window, channel: channel))
+                : .kurtosis(.init(above: 1.8, hysteresis: 0.1, window: window, channel: channel))
         case 14: return .not(condition(&random, depth: depth + 1))
         case 15, 16:
             let parts = (0..<Int.random(in: 1...3, using: &random)).map { _ in condition(&random, depth: depth + 1) }
@@ -173,6 +169,23 @@ import Time
         default:
             let inner = Condition.threshold(.init(of: .mean, above: level, channel: channel))
             return .sustained(.any([inner, .threshold(.init(of: .rms, above: 4))]), for: seconds(1...6))
+        }
+    }
+
+    private static func signal(_ random: inout SplitMix64, _ channel: String?) -> Condition {
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0:
+            return .band(
+                .init(from: 0.5, to: 3, above: 0.5, below: 0.1, hysteresis: 0.05, window: .seconds(1), channel: channel)
+            )
+        case 1:
+            return .machine(
+                .init(
+                    borders: .init(ab: 0.01, bc: 0.02, cd: 0.05), zone: .c, unit: .millimetresPerSecond, isSlow: true,
+                    channel: channel))
+        default:
+            return .particleVelocity(
+                .init(curve: [.init(hertz: 1, limit: 0.5)], unit: .millimetresPerSecond, channel: channel))
         }
     }
 

@@ -103,7 +103,8 @@ public struct RuleEngine: Sendable {
         let moment = RuleMoment(
             serial: serial, decided: position, time: time, frame: frame,
             statistics: statistics.isEmpty ? computed : statistics, blockOf: blockOf, tau: tau,
-            tauEnd: tau.advanced(byNanoseconds: span), listened: states[index].heard, heard: states[index].heard)
+            tauEnd: tau.advanced(byNanoseconds: span), listened: states[index].heard, heard: states[index].heard,
+            number: states[index].clock.frames, isContinuous: states[index].clock.isContinuous)
         judge(moment, index, into: &transitions)
     }
 

@@ -17,6 +17,8 @@ struct RuleJudge {
     let isFailed: [Bool]
     /// The rules that exceeded their budget now.
     private(set) var failed: [Int] = []
+    /// The samples of a block as numbers, for the rules that follow one another.
+    private var numbers: (block: Int, samples: [Double]) = (-1, [])
 
     init(_ moment: RuleMoment, _ plan: SensorPlan, budget: RuleBudget, isFailed: [Bool]) {
         self.moment = moment
@@ -55,7 +57,7 @@ struct RuleJudge {
             let block = self.block(node, instance)
             guard block >= 0 else { continue }
             cost +=
-                frame.blocks[block].samples.count * (node.window == nil ? budget.perSample : budget.perFilteredSample)
+                frame.blocks[block].samples.count * (node.isFiltered ? budget.perFilteredSample : budget.perSample)
         }
         return cost
     }
@@ -69,7 +71,7 @@ struct RuleJudge {
 
     // MARK: the tree
 
-    private func judge(
+    private mutating func judge(
         _ instance: borrowing SensorPlan.Instance, _ words: inout MutableSpan<UInt64>, _ windows: inout [SignalWindow],
         _ transitions: inout [RuleTransition]
     ) {
@@ -148,7 +150,7 @@ struct RuleJudge {
         }
     }
 
-    private func judgeLeaf(
+    private mutating func judgeLeaf(
         _ node: borrowing RuleNode, _ instance: borrowing SensorPlan.Instance, _ base: Int,
         _ words: inout MutableSpan<UInt64>, _ windows: inout [SignalWindow]
     ) -> Bool {
@@ -171,8 +173,9 @@ struct RuleJudge {
         let block = self.block(node, instance)
         guard block >= 0 else { return false }
         if case .signal(let condition) = node.operation, let window = node.window {
+            if numbers.block != block { numbers = (block, frame.blocks[block].samples.numbers) }
             return condition.judge(
-                frame.blocks[block].samples, moment, at: base, &words, &windows[instance.firstWindow + window])
+                numbers.samples.span, moment, at: base, &words, &windows[instance.firstWindow + window])
         }
         return node.judge(block, moment, frame, at: base, &words)
     }

@@ -22,14 +22,11 @@ struct RuleMoment {
     let listened: Int64
     /// The listened time at which the sensor was heard last.
     let heard: Int64
+    /// The number of the frame among those that were judged.
+    var number: Int64 = 0
+    /// Whether its samples follow those of the frame before.
+    var isContinuous = false
 
-    /// The statistics of a block.
-    func statistics(of block: Int) -> SampleStatistics { statistics[block] }
-
-    /// The signal time of a sample.
-    func tau(of index: Int) -> Timestamp {
-        index == 0 ? tau : tau.advanced(byNanoseconds: frame?.rate?.nanoseconds(toSample: Int64(index)) ?? 0)
-    }
 }
 
 extension Condition.Statistic {
@@ -67,6 +64,15 @@ extension Samples {
         case .counts(let counts, let scale, let offset):
             for index in counts.indices { body(index, offset + scale * Double(counts[index])) }
         case .value(let value): if value.isFinite { body(0, value) }
+        }
+    }
+
+    /// The samples as numbers.
+    var numbers: [Double] {
+        switch self {
+        case .floats(let samples): samples.map { Double($0) }
+        case .counts(let counts, let scale, let offset): counts.map { offset + scale * Double($0) }
+        case .value(let value): [value]
         }
     }
 

@@ -81,6 +81,9 @@ struct RuleNode: Sendable {
     var window: Int?
     /// Whether it touches samples.
     var touchesSamples: Bool
+
+    /// Whether samples go through a filter.
+    var isFiltered: Bool { if case .signal(let condition) = operation { condition.isFiltered } else { false } }
 }
 
 /// What a condition says. The raw value is in the state.
