@@ -195,7 +195,12 @@ import Yams
     @Test func limitsAreThoseOfTheSources() {
         let schemas = document["components"]["schemas"]
         #expect(schemas["Frame"]["x-bytes-max"].integer == FrameLimits.messageBytesMax)
-        #expect(schemas["Frame"]["properties"]["schema"]["const"].integer == Int(Frame.schema))
+        #expect(
+            schemas["Frame"]["properties"]["schema"]["enum"].items.map(\.integer) == [
+                Int(Frame.schema), Int(Frame.captureSchema),
+            ])
+        #expect(schemas["Frame"]["properties"]["captures"]["maxItems"].integer == FrameLimits.capturesMax)
+        #expect(schemas["Capture"]["properties"]["alarm_id"]["maxLength"].integer == FrameLimits.alarmBytesMax)
         #expect(schemas["Frame"]["properties"]["blocks"]["maxItems"].integer == FrameLimits.blocksMax)
         #expect(schemas["Floats"]["properties"]["samples"]["maxItems"].integer == FrameLimits.samplesMax)
         #expect(schemas["Counts"]["properties"]["counts"]["maxLength"].integer == 2 * FrameLimits.samplesMax)

@@ -213,12 +213,14 @@ public enum AckCodec {
             release: { unsafe iot__ack__free_unpacked($0, nil) })
         return try unsafe message.read { message throws(Rejection) in
             let wire = unsafe message.outcome
-            let id = unsafe text(message.id, limit: 64)
+            let isOfAlarm = unsafe message.is_alarm != 0
+            let id = unsafe text(message.id, limit: isOfAlarm ? FrameLimits.alarmBytesMax : 64)
             guard !id.isEmpty, let outcome = outcomes.first(where: { $0.wire == wire })?.outcome else {
                 throw Rejection(.undecodable, "an Ack without an id or an outcome")
             }
             return unsafe Ack(
-                id: id, outcome: outcome, reason: text(message.reason, limit: 256), at: timestamp(message.at_unix_ns))
+                id: id, outcome: outcome, reason: text(message.reason, limit: 256), at: timestamp(message.at_unix_ns),
+                isOfAlarm: isOfAlarm)
         }
     }
 
@@ -232,6 +234,7 @@ public enum AckCodec {
             outcomes.first { $0.outcome == ack.outcome }?.wire ?? IOT__OUTCOME__OUTCOME_UNSPECIFIED
         unsafe message.reason = arena.string(ack.reason)
         unsafe message.at_unix_ns = ack.at?.unixNanoseconds ?? 0
+        unsafe message.is_alarm = ack.isOfAlarm ? 1 : 0
         return unsafe packed(size: iot__ack__get_packed_size(&message)) { unsafe iot__ack__pack(&message, $0) }
     }
 }

@@ -91,6 +91,9 @@ public enum Routing {
         return topic
     }
 
+    /// The binding key of all alarms of a sensor.
+    public static func alarmsPattern(_ serial: SerialNumber) -> String { "sensor_\(serial).alarms.#" }
+
     /// The MQTT subscriptions of a sensor.
     public static func topicFilters(_ serial: SerialNumber) -> [String] {
         ["sensor_\(serial)/commands/#", "sensor_\(serial)/alarms/#"]

@@ -157,7 +157,7 @@ public struct Command: Sendable, Equatable {
     public static func isTime(id: String) -> Bool { id.hasPrefix(timeIDPrefix) }
 }
 
-/// A sensor's answer to a command.
+/// A sensor's answer to a command, or to an alarm of its own.
 public struct Ack: Sendable, Equatable {
     /// The progress that an answer reports.
     public enum Outcome: String, Sendable, CaseIterable {
@@ -174,7 +174,7 @@ public struct Ack: Sendable, Equatable {
     /// The reason of the rejection of an expired command.
     public static let expired = "expired"
 
-    /// The command's id.
+    /// The id of the command or alarm.
     public var id: String
     /// The reported progress.
     public var outcome: Outcome
@@ -182,13 +182,17 @@ public struct Ack: Sendable, Equatable {
     public var reason: String
     /// The time of the answer, by the sensor's clock.
     public var at: Timestamp?
+    /// Whether `id` is that of an alarm: then `received` says that the sensor heard the alarm's trigger, and the other
+    /// outcomes what became of the event capture.
+    public var isOfAlarm: Bool
 
-    /// An answer to the command with that id.
-    public init(id: String, outcome: Outcome, reason: String = "", at: Timestamp?) {
+    /// An answer to the command or alarm with that id.
+    public init(id: String, outcome: Outcome, reason: String = "", at: Timestamp?, isOfAlarm: Bool = false) {
         self.id = id
         self.outcome = outcome
         self.reason = reason
         self.at = at
+        self.isOfAlarm = isOfAlarm
     }
 }
 

@@ -272,8 +272,37 @@ extension Condition {
             case d = "D"
         }
 
-        /// The class of machines.
-        public var group: Group
+        /// Borders of zones in mm/s that a contract or a manufacturer sets.
+        public struct Borders: Codable, Sendable, Equatable {
+            /// Between A and B.
+            public var ab: Double
+            /// Between B and C.
+            public var bc: Double
+            /// Between C and D.
+            public var cd: Double
+
+            /// These borders.
+            public init(ab: Double, bc: Double, cd: Double) {
+                self.ab = ab
+                self.bc = bc
+                self.cd = cd
+            }
+
+            /// Reads `{ab, bc, cd}`.
+            /// - Throws: `DecodingError`.
+            public init(from decoder: any Decoder) throws {
+                let object = try StrictContainer(decoder, ["ab", "bc", "cd"])
+                self.init(
+                    ab: try object.required("ab"), bc: try object.required("bc"), cd: try object.required("cd"))
+            }
+        }
+
+        /// The class of machines; nil if there are borders.
+        public var group: Group?
+        /// Borders in place of those of a class.
+        public var borders: Borders?
+        /// Whether the machine turns slower than 600 times a minute, so that the band begins at 2 Hz and not at 10 Hz; nil: false.
+        public var isSlow: Bool?
         /// Holds in this zone and in worse ones.
         public var zone: Zone
         /// What the channel measures.
@@ -285,12 +314,14 @@ extension Condition {
         /// The channel's name; nil: each channel that the rule selects.
         public var channel: String?
 
-        /// That zone for machines of that class.
+        /// That zone for machines of that class, or with those borders.
         public init(
-            group: Group, zone: Zone, unit: MotionUnit, hysteresis: Double? = nil, window: RuleDuration? = nil,
-            channel: String? = nil
+            group: Group? = nil, borders: Borders? = nil, zone: Zone, unit: MotionUnit, isSlow: Bool? = nil,
+            hysteresis: Double? = nil, window: RuleDuration? = nil, channel: String? = nil
         ) {
             self.group = group
+            self.borders = borders
+            self.isSlow = isSlow
             self.zone = zone
             self.unit = unit
             self.hysteresis = hysteresis
@@ -298,7 +329,12 @@ extension Condition {
             self.channel = channel
         }
 
-        static let names = ["group", "zone", "unit", "hysteresis", "window", "channel"]
+        private enum CodingKeys: String, CodingKey {
+            case group, borders, zone, unit, hysteresis, window, channel
+            case isSlow = "slow"
+        }
+
+        static let names = ["group", "borders", "zone", "unit", "slow", "hysteresis", "window", "channel"]
     }
 
     /// Crest factor or kurtosis.
@@ -348,8 +384,20 @@ extension Condition {
             }
         }
 
-        /// The curve, by frequency.
-        public var curve: [Point]
+        /// How the limit goes from one point to the next.
+        public enum Interpolation: String, Sendable, Codable, CaseIterable {
+            /// Straight on paper with linear axes.
+            case linear
+            /// Straight on paper with logarithmic axes.
+            case logarithmic
+        }
+
+        /// The name of a standard's curve, such as `din-4150-3-line-2`; nil if there is a curve.
+        public var standard: String?
+        /// The curve, by frequency; nil if there is a standard.
+        public var curve: [Point]?
+        /// Between the points of the curve; nil: linear.
+        public var interpolation: Interpolation?
         /// What the channel measures.
         public var unit: MotionUnit
         /// The share of the curve at which the condition holds; nil: 1.
@@ -361,16 +409,19 @@ extension Condition {
 
         /// Against that curve.
         public init(
-            curve: [Point], unit: MotionUnit, share: Double? = nil, hysteresis: Double? = nil, channel: String? = nil
+            standard: String? = nil, curve: [Point]? = nil, interpolation: Interpolation? = nil, unit: MotionUnit,
+            share: Double? = nil, hysteresis: Double? = nil, channel: String? = nil
         ) {
+            self.standard = standard
             self.curve = curve
+            self.interpolation = interpolation
             self.unit = unit
             self.share = share
             self.hysteresis = hysteresis
             self.channel = channel
         }
 
-        static let names = ["curve", "unit", "share", "hysteresis", "channel"]
+        static let names = ["standard", "curve", "interpolation", "unit", "share", "hysteresis", "channel"]
     }
 
     /// Outside of the usual range.

@@ -187,6 +187,12 @@ struct RuleCheck {
             require(fields.to > fields.from && fields.to.isFinite, "\(inner).to", "is not above from")
             checkWindow(fields.window, inner)
         case .machine(let fields):
+            require((fields.group == nil) != (fields.borders == nil), inner, "needs either a group or borders")
+            if let borders = fields.borders {
+                checkPositive(borders.ab, "\(inner).borders.ab")
+                require(borders.bc > borders.ab, "\(inner).borders.bc", "is not above ab")
+                require(borders.cd > borders.bc, "\(inner).borders.cd", "is not above bc")
+            }
             checkHysteresis(fields.hysteresis, inner)
             checkWindow(fields.window, inner)
         case .crestFactor(let fields), .kurtosis(let fields):
@@ -230,15 +236,27 @@ struct RuleCheck {
     }
 
     private mutating func check(_ fields: Condition.ParticleVelocity, _ path: String) {
-        require((1...Rule.listMax).contains(fields.curve.count), "\(path).curve", "has no point")
-        for (index, point) in fields.curve.enumerated() {
-            checkPositive(point.hertz, "\(path).curve[\(index)].hertz")
-            checkPositive(point.limit, "\(path).curve[\(index)].limit")
-            let isAfter = index == 0 || fields.curve[index - 1].hertz < point.hertz
-            require(isAfter, "\(path).curve[\(index)].hertz", "is not above that of the point before")
+        require((fields.curve == nil) != (fields.standard == nil), path, "needs either a curve or a standard")
+        let standards = Condition.ParticleVelocity.standards
+        if let standard = fields.standard {
+            require(
+                standards.contains(standard), "\(path).standard",
+                "'\(standard)' is unknown; possible: \(standards.joined(separator: ", "))")
+            require(fields.interpolation == nil, "\(path).interpolation", "is that of the standard")
         }
+        if let curve = fields.curve { check(curve, "\(path).curve") }
         if let share = fields.share { checkPositive(share, "\(path).share") }
         checkHysteresis(fields.hysteresis, path)
+    }
+
+    private mutating func check(_ curve: [Condition.ParticleVelocity.Point], _ path: String) {
+        require((1...Rule.listMax).contains(curve.count), path, "has \(curve.count) points, 1 to \(Rule.listMax)")
+        for (index, point) in curve.enumerated() {
+            checkPositive(point.hertz, "\(path)[\(index)].hertz")
+            checkPositive(point.limit, "\(path)[\(index)].limit")
+            let isAfter = index == 0 || curve[index - 1].hertz < point.hertz
+            require(isAfter, "\(path)[\(index)].hertz", "is not above that of the point before")
+        }
     }
 
     private mutating func check(_ fields: Condition.Baseline, _ path: String) {

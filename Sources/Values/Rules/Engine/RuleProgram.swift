@@ -169,8 +169,8 @@ struct RuleCompiler {
         }
         nodes.append(
             RuleNode(
-                operation: operation, named: named, size: size, firstWord: wordCount, wordCount: words,
-                window: window, touchesSamples: samples))
+                operation, named: named, size: size, firstWord: wordCount, wordCount: words, window: window,
+                touchesSamples: samples))
         wordCount += words
     }
 }

@@ -95,3 +95,44 @@ ALTER TABLE alarm
 COMMENT ON COLUMN alarm.acknowledged_at IS 'When it was acknowledged first, by the clock of the program that recorded it; null: not yet.';
 COMMENT ON COLUMN alarm.acknowledged_by IS 'Who acknowledged it first: a person, or a program with its host.';
 COMMENT ON COLUMN alarm.acknowledged_comment IS 'What was said then; empty: nothing.';
+-- What sensors answer to their alarms, and the event captures.
+
+CREATE TABLE alarm_answer (
+    alarm_id        text NOT NULL,
+    sensor_id       int NOT NULL REFERENCES sensor ON DELETE CASCADE,
+    acknowledged_at timestamptz NOT NULL,
+    outcome         text CHECK (outcome IN ('succeeded', 'failed', 'rejected')),
+    reason          text NOT NULL DEFAULT '',
+    answered_at     timestamptz,
+    PRIMARY KEY (alarm_id, sensor_id)
+);
+COMMENT ON TABLE alarm_answer IS 'What a sensor said of an alarm of its own. A table of its own, because the answer may be recorded before the alarm.';
+COMMENT ON COLUMN alarm_answer.alarm_id IS 'The alarm.';
+COMMENT ON COLUMN alarm_answer.sensor_id IS 'The sensor that answered.';
+COMMENT ON COLUMN alarm_answer.acknowledged_at IS 'The broker''s stamp of its first answer: it had heard the trigger.';
+COMMENT ON COLUMN alarm_answer.outcome IS 'What became of the event capture: succeeded: all is sent; failed; rejected; null: not said yet, or the sensor captures nothing.';
+COMMENT ON COLUMN alarm_answer.reason IS 'Why the capture failed or was rejected.';
+COMMENT ON COLUMN alarm_answer.answered_at IS 'The broker''s stamp of the answer with the outcome.';
+CREATE INDEX alarm_answer_by_sensor ON alarm_answer (sensor_id);
+
+CREATE TABLE alarm_capture (
+    alarm_id       text NOT NULL,
+    sensor_id      int NOT NULL REFERENCES sensor ON DELETE CASCADE,
+    channel        smallint NOT NULL,
+    boot_id        bigint NOT NULL,
+    from_ns        bigint NOT NULL,
+    to_ns          bigint NOT NULL,
+    sample_rate_hz double precision NOT NULL,
+    samples        bigint NOT NULL,
+    PRIMARY KEY (alarm_id, sensor_id, channel)
+);
+COMMENT ON TABLE alarm_capture IS 'The samples of one channel around an alarm, at the sensor''s full rate. They are rows of measurement with the channel number -1 - channel, and are stored in the transaction that writes this row. Captures of alarms that overlap share them.';
+COMMENT ON COLUMN alarm_capture.alarm_id IS 'The alarm.';
+COMMENT ON COLUMN alarm_capture.sensor_id IS 'The sensor.';
+COMMENT ON COLUMN alarm_capture.channel IS 'The channel.';
+COMMENT ON COLUMN alarm_capture.boot_id IS 'The start of the sensor that took the samples.';
+COMMENT ON COLUMN alarm_capture.from_ns IS 'When the first sample was taken, Unix nanoseconds, by the sensor''s clock.';
+COMMENT ON COLUMN alarm_capture.to_ns IS 'A time after the last sample, Unix nanoseconds, by the sensor''s clock.';
+COMMENT ON COLUMN alarm_capture.sample_rate_hz IS 'Samples a second.';
+COMMENT ON COLUMN alarm_capture.samples IS 'Samples that the sensor said it would send: the capture is complete when as many are stored.';
+CREATE INDEX alarm_capture_by_sensor ON alarm_capture (sensor_id);
