@@ -73,6 +73,7 @@ let package = Package(
         system("CRabbitMQ", "librabbitmq", apt: "librabbitmq-dev"),
         system("CPostgres", "libpq", apt: "libpq-dev"),
         system("CMosquitto", "libmosquitto", apt: "libmosquitto-dev"),
+        system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
         system("CProtobuf", "libprotobuf-c", apt: "libprotobuf-c-dev"),
         .target(name: "CMessages", dependencies: ["CProtobuf"], path: "Sources/C/CMessages"),
         .target(name: "CThread", path: "Sources/C/CThread"),
@@ -96,6 +97,7 @@ let package = Package(
         library("MQTT", on: "Clients", ["CThread", "CMosquitto", "Support", "ClientThread", "Endpoint"]),
         library("Postgres", on: "Clients", ["CPostgres", "Time", "Support", "ClientThread", "Endpoint"]),
         library("Management", on: "Clients", ["Endpoint"]),
+        library("Curl", on: "Clients", ["CCurl", "Time", "ClientThread"]),
 
         // Database: tables, SQL functions, queries.
         library(
@@ -122,10 +124,13 @@ let package = Package(
                 logging, lifecycle,
             ]),
         library(
+            "Notify", on: "Flows",
+            ["Time", "Model", "Support", "Curl", "Postgres", "Store", "Service", logging, yaml]),
+        library(
             "Registry", on: "Flows",
             [
                 "Time", "Model", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store", "Service",
-                "Messaging", "Control", logging,
+                "Messaging", "Control", "Notify", logging,
             ]),
         library("Control", on: "Flows", ["Time", "Model", "Wire", "Broker", "AMQP", "Messaging"]),
         library(
@@ -160,7 +165,7 @@ let package = Package(
 
         // Programs: wiring only.
         program("sensor-simulator", ["Time", "Model", "Service", "Simulator"]),
-        program("sensor-registry", ["Time", "Model", "Service", "Registry"]),
+        program("sensor-registry", ["Time", "Model", "Service", "Notify", "Registry"]),
         program("logs-ingester", ["Service", "Ingest"]),
         program("measurements-ingester", ["Service", "Ingest"]),
         program(
@@ -203,6 +208,7 @@ let package = Package(
         unitTests(
             "Ingest", of: "Flows",
             ["Time", "Model", "Rules", "Wire", "Simulation", "Broker", "Postgres", "Store", "Messaging", "Ingest"]),
+        unitTests("Notify", of: "Flows", ["Time", "Model", "Curl", "Store", "Notify"]),
         unitTests("Control", of: "Flows", ["Model", "Simulation", "Broker", "Control"]),
         unitTests(
             "Diagnosis", of: "Flows",
@@ -240,7 +246,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Model", "Endpoint", "Postgres", "Store", "Service", "TestSupport", "sensor-simulator",
+                "Time", "Model", "Wire", "Endpoint", "Postgres", "Store", "Service", "TestSupport", "sensor-simulator",
                 "sensor-registry", "logs-ingester", "measurements-ingester", "iotctl",
             ],
             path: "Tests/EndToEnd", exclude: ["Outside"], swiftSettings: strict),

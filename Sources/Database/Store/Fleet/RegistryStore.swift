@@ -91,13 +91,17 @@ extension StoreConnection {
     ///
     /// An alarm that was on its way when its sensor was deleted is written as cleared by the deletion, or not at all if the
     /// history was deleted too; one of a renamed sensor belongs to the sensor with the new name.
+    /// - Parameter subscriptions: who is told: the outbox gets a row for each change of an alarm and each receiver.
     /// - Throws: `StoreError`.
-    public func record(alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)]) throws {
+    public func record(
+        alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)], notifying subscriptions: [AlarmSubscription] = []
+    ) throws {
         // In order of id, so that two writers of the same alarms cannot wait for each other.
         let alarms = alarms.sorted { $0.heard.content.id < $1.heard.content.id }
         if alarms.isEmpty { return }
         // No number was read before, so each version will do.
         try transaction(prelude: "SELECT names_hold(NULL)") { session in
+            var began: [(alarm: String, serial: String, severity: Alarm.Severity, rule: String)] = []
             for (sensor, edge, heard) in try session.numbered(alarms) {
                 let alarm = heard.content
                 let common: SQL = """
@@ -107,7 +111,7 @@ extension StoreConnection {
                     """
                 switch edge {
                 case .trigger:
-                    try session.run(
+                    let changed = try session.run(
                         """
                         INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, severity, channel_name, unit, runbook,
                                                 stream, epoch, stream_offset, late, raised_at, value, limit_value, text)
@@ -118,6 +122,7 @@ extension StoreConnection {
                             late = EXCLUDED.late
                         WHERE a.raised_at IS NULL
                         """)
+                    if changed > 0 { began.append((alarm.id, heard.serial.text, alarm.severity, alarm.rule)) }
                 case .clear:
                     try session.run(
                         """
@@ -138,6 +143,7 @@ extension StoreConnection {
                  WHERE s.sensor_id = a.sensor_id AND s.deleted_at IS NOT NULL AND a.cleared_at IS NULL
                    AND a.alarm_id = ANY (\(alarms.map(\.heard.content.id))::text[])
                 """)
+            try session.enqueue(began: began, all: alarms.map(\.heard.content.id), for: subscriptions)
         }
     }
 
