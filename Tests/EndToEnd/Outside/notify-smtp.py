@@ -25,7 +25,8 @@ class Handler:
 
 
 def login(server, session, envelope, mechanism, given):
-    return AuthResult(success=given.login == user.encode() and given.password == password.encode())
+    # handled=False: the server answers a wrong login, too.
+    return AuthResult(success=given.login == user.encode() and given.password == password.encode(), handled=False)
 
 
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
