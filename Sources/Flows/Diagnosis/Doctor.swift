@@ -265,6 +265,7 @@ public enum Doctor {
         facts.quarantined = await asking.ask("quarantine") { try await store.quarantineCount() }
         facts.upkeep = await asking.ask("rollups") { try await store.upkeep() }
         facts.undeliverable = await asking.ask("undeliverable") { try await store.undeliverable() }
+        facts.receivers = await asking.ask("notify") { try await store.notificationReceivers() }
         return facts
     }
 
@@ -359,6 +360,7 @@ extension DoctorFacts {
         quarantined = facts.quarantined
         upkeep = facts.upkeep
         undeliverable = facts.undeliverable
+        receivers = facts.receivers
     }
 
     /// Adopts the management API's answers.
@@ -381,5 +383,6 @@ extension DoctorFacts {
         quarantined = .notAsked(because: cause)
         upkeep = .notAsked(because: cause)
         undeliverable = .notAsked(because: cause)
+        receivers = .notAsked(because: cause)
     }
 }
