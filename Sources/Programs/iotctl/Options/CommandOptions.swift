@@ -159,7 +159,7 @@ struct CommandOptions: ParsableArguments {
     private func showPlan(_ request: CommandRequest, _ sensors: [SerialNumber]) throws {
         let plan = sensors.map { PlannedCommandView(request, to: $0) }
         let table = Table(
-            columns: [.text("SENSOR"), .text("COMMAND"), .text("ARGUMENTS")],
+            columns: [.name("SENSOR"), .text("COMMAND"), .long("ARGUMENTS")],
             rows: plan.map { [Cell($0.sensor), Cell($0.command), Cell($0.arguments.json)] })
         try output.show(plan) { wide, style in table.text(wide: wide, style) }
         Talk.say("dry run: the command would be sent to \(sensors.count.sensors); nothing was sent")
@@ -219,11 +219,14 @@ struct CommandOptions: ParsableArguments {
     }
 
     private static func table(_ results: [CommandResult]) -> Table {
-        Table(
-            columns: [.text("ID"), .text("SENSOR"), .text("OUTCOME"), .number("MS"), .text("REASON")],
+        let ids = results.compactMap(\.id).shortened
+        return Table(
+            columns: [.text("ID"), .name("SENSOR"), .text("OUTCOME"), .number("MS"), .long("REASON")],
+            expendable: ["MS"],
             rows: results.map {
                 [
-                    Cell($0.id), Cell($0.sensor.text), Cell(word: $0.outcome.rawValue),
+                    Cell($0.id, brief: $0.id.flatMap { ids[$0] }), Cell($0.sensor.text),
+                    Cell(word: $0.outcome.rawValue),
                     Cell($0.after.map { "\($0.milliseconds)" }), Cell($0.reason),
                 ]
             })

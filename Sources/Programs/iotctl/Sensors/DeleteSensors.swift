@@ -119,7 +119,7 @@ struct DeleteSensors: AsyncParsableCommand {
     private func show(_ views: [DeletedSensorView]) throws {
         try output.show(views) { wide, style in
             Table(
-                columns: [.text("SENSOR"), .text("HISTORY"), .number("ROWS DELETED")],
+                columns: [.name("SENSOR"), .text("HISTORY"), .number("ROWS DELETED")],
                 rows: views.map {
                     [
                         Cell($0.sensor), Cell($0.isHistoryDeleted ? "deleted" : "kept"),

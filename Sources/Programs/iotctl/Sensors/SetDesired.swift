@@ -179,7 +179,8 @@ struct SetDesired: AsyncParsableCommand {
 
     private static func table(_ twins: [TwinChange]) -> Table {
         Table(
-            columns: [.text("SENSOR"), .number("VERSION"), .text("OUTCOME"), .text("NOT REPORTED")],
+            columns: [.name("SENSOR"), .number("VERSION"), .text("OUTCOME"), .long("NOT REPORTED")],
+            expendable: ["VERSION"],
             rows: twins.map {
                 [
                     Cell($0.serial), Cell("\($0.twin.desired.version)"), Cell(word: $0.outcome.rawValue),

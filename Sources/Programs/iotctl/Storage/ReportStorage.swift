@@ -95,7 +95,7 @@ extension StorageReport {
             columns: [
                 .text("TABLE"), .number("SIZE"), .number("A DAY"), .number("ROWS"), .number("CHUNKS"), .text("OLDEST"),
                 .number("DEAD"), .wideNumber("INDEX"), .wideNumber("BESIDE"), .wideNumber("COMPRESSED"),
-            ],
+            ], expendable: ["CHUNKS", "DEAD", "A DAY", "OLDEST"],
             rows: shown.map { table in
                 [
                     Cell(table.table), Cell(table.bytes.bytesForPeople),

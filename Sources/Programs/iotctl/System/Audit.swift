@@ -93,9 +93,9 @@ struct Audit: AsyncParsableCommand {
     private func boots(_ audits: [SensorAudit]) -> Table {
         Table(
             columns: [
-                .text("SERIAL"), .text("BOOT"), .number("PUBLISHED"), .number("STORED"), .number("MISSING"),
+                .name("SERIAL"), .text("BOOT"), .number("PUBLISHED"), .number("STORED"), .number("MISSING"),
                 .number("DUPLICATES"), .wideNumber("GIVEN UP"),
-            ],
+            ], expendable: ["DUPLICATES", "PUBLISHED"],
             rows: audits.flatMap { audit -> [[Cell]] in
                 if let rows = audit.unnumberedRows {
                     let count = rows < SensorAudit.rowsMax ? "\(rows)" : "\(rows) or more"
@@ -134,8 +134,8 @@ struct Audit: AsyncParsableCommand {
             }
         }
         return Table(
-            columns: [.text("SERIAL"), .text("BOOT"), .text("SEQUENCES"), .number("FRAMES"), .text("CAUSE")], rows: rows
-        )
+            columns: [.name("SERIAL"), .text("BOOT"), .text("SEQUENCES"), .number("FRAMES"), .long("CAUSE")],
+            expendable: ["BOOT"], rows: rows)
     }
 }
 
