@@ -114,6 +114,13 @@ extension EndToEnd {
                 }
                 let words = try await system.run("iotctl", ["report", "storage"])
                 #expect(words.output.contains("No backup was ever"))
+                // The server has analyzed nothing yet.
+                try await eventually("the report knows the rows") {
+                    let report = try await system.run("iotctl", ["report", "storage"])
+                    return report.output.split(separator: "\n").contains { line in
+                        line.hasPrefix("sensor_log ") && line.contains(" ~21 ")
+                    }
+                }
                 // A sensor may be called so.
                 let sensor = try await system.run("iotctl", ["set", "sensor", "policies", "a=1"])
                 #expect(sensor.status == 2 && sensor.errors.contains("no sensor policies"))

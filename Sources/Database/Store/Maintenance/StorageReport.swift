@@ -6,7 +6,7 @@ public import Time
 public struct TableStorage: Sendable, Equatable {
     /// Its name.
     public var table: String
-    /// The number of rows, as the server estimates.
+    /// The number of rows, as the server estimates or has counted since its start.
     public var rows: Int64
     /// Size in bytes, including indexes and TOAST.
     public var bytes: Int64
@@ -140,14 +140,15 @@ extension StoreConnection {
             """
             \(Self.family), used AS (
                 SELECT f.name, sum(s.n_dead_tup)::float8 / nullif(sum(s.n_dead_tup + s.n_live_tup), 0) AS dead,
-                       sum(s.idx_scan)::bigint AS scans
+                       sum(s.idx_scan)::bigint AS scans, sum(s.n_live_tup)::bigint AS live
                   FROM family f JOIN pg_stat_user_tables s ON s.relid = f.oid GROUP BY 1
             ), past AS (
                 SELECT h.tier, string_agg(concat_ws('/', \(microseconds("h.at")), h.total_bytes), ',') AS past
                   FROM storage_history h WHERE h.at > now() - INTERVAL '7 days' GROUP BY 1
             )
             -- A hypertable without chunks has no sizes, and a table that was never read has no statistics.
-            SELECT z.tier, coalesce(z.rows_estimate, 0) AS rows_estimate, coalesce(z.total_bytes, 0) AS total_bytes,
+            -- Before the first ANALYZE there is no estimate, but the server counts what is inserted.
+            SELECT z.tier, greatest(z.rows_estimate, u.live, 0) AS rows_estimate, coalesce(z.total_bytes, 0) AS total_bytes,
                    coalesce(z.toast_bytes, 0) AS toast_bytes, coalesce(z.index_bytes, 0) AS index_bytes, z.chunks,
                    z.compressed_chunks, z.before_compression_bytes, z.after_compression_bytes,
                    \(microseconds("z.oldest")) AS oldest_us, u.dead, coalesce(u.scans, 0) AS scans, p.past

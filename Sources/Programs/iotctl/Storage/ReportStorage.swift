@@ -18,8 +18,8 @@ struct ReportStorage: AsyncParsableCommand {
             Growth comes from the sizes that sensor-registry records every hour. The
             report predicts when the disk is full if the registry has the setting
             DATABASE_DISK. DEAD is the share of rows that were changed or deleted and that
-            vacuum has not removed yet. OLDEST is the date of the oldest datum, as in
-            iotctl get policies.
+            vacuum has not removed yet. ROWS is the server's estimate (~). OLDEST is the
+            date of the oldest datum, as in iotctl get policies.
             """)
 
     @OptionGroup var output: OutputOptions
@@ -29,7 +29,7 @@ struct ReportStorage: AsyncParsableCommand {
             let report = try await Connections().store().storageReport()
             let view = StorageReportView(report, words: report.words)
             try output.show(view) { wide, style in
-                view.words + "\n\n" + report.table(wide: wide).text(wide: wide, style)
+                view.words.folded(to: style.width) + "\n\n" + report.table(wide: wide).text(wide: wide, style)
             }
         }
     }
@@ -99,7 +99,8 @@ extension StorageReport {
             rows: shown.map { table in
                 [
                     Cell(table.table), Cell(table.bytes.bytesForPeople),
-                    Cell(table.bytesPerDay.map { Int64($0).bytesForPeople }), Cell(Double(table.rows).short),
+                    Cell(table.bytesPerDay.map { Int64($0).bytesForPeople }),
+                    Cell(table.rows == 0 ? "0" : "~\(Double(table.rows).short)"),
                     Cell(table.chunks.map(String.init)), Cell(table.oldest?.text(.day)),
                     Cell(
                         table.deadRatio.map { "\(Int($0 * 100))%" }, (table.deadRatio ?? 0) > 0.3 ? .doubtful : .plain),
