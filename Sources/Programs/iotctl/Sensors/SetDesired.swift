@@ -118,7 +118,7 @@ struct SetDesired: AsyncParsableCommand {
         let records = try await store.changeDesired(of: serials, apply)
         if let sensor = serials.first, serials.count == 1 { try await hint(changes, sensor, store) }
         guard waitFor == .done else { return records.map { TwinChange($0, .changed) } }
-        let offline = try await store.offlineSensors(among: serials)
+        let offline = try await store.absentSensors(among: serials).filter { $0.presence == .offline }
         if !offline.isEmpty {
             let subject = serials.count == 1 ? serials[0] : "\(offline.count) of \(serials.count) sensors"
             Talk.say(
