@@ -87,6 +87,10 @@ extension EndToEnd {
                     #expect(try stored.integer("frames") == sensor.frames - first, "lost: \(name)")
                 }
                 #expect(try await system.number("SELECT count(*) FROM quarantine") == 0)
+                // The audit says why frames from 0 on are missing.
+                let audit = try await system.run("iotctl", ["audit", "s-0003"])
+                #expect(audit.status == 1 && audit.output.contains("s-0003: its history was deleted at "), "\(audit)")
+                #expect(try await !iotctl(system, "audit", "s-0004").output.contains("was deleted"))
                 // Nothing is left of what was deleted: every row belongs to a sensor.
                 #expect(
                     try await system.number(
