@@ -1,7 +1,8 @@
 """Runs the five programs against servers of their own.
 
     scripts/system demo        streams for SECONDS_TO_STREAM (30) seconds, shows what happens, and reports what arrived
-    scripts/system up|down     starts and stops servers, services and a simulator of SENSORS (20) sensors
+    scripts/system up|down     starts and stops servers, services and a simulator of SENSORS (20) sensors; up starts
+                               again what has ended of them
     scripts/system status      shows which of them run
 
 The programs come from .build/release (BUILD=debug: .build/debug), the servers from scripts/servers. INSTANCE names the
@@ -128,8 +129,13 @@ class Program:
         return self.process.wait()
 
     def last_line(self):
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no log"
+        return last_line(self.log)
+
+
+def last_line(log):
+    """The last line of a log."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "no log"
 
 
 def total(programs, name):
@@ -170,14 +176,19 @@ def start_servers(name):
     return environment, running.returncode == 0
 
 
-def start_services(environment, folder, started):
-    """Starts the registry, then the ingesters when it is ready."""
-    for name, arguments in SERVICES:
+def start_parts(environment, folder, parts, started):
+    """Starts programs; those behind the registry when it is ready."""
+    for name, arguments in parts:
         started.append(Program(name, arguments, environment, folder))
         if name == "sensor-registry":
-            started[0].wait_ready(60)
+            started[-1].wait_ready(60)
     for program in started:
         program.wait_ready(60)
+
+
+def start_services(environment, folder, started):
+    """Starts the registry and the ingesters."""
+    start_parts(environment, folder, SERVICES, started)
     wait_until_shared([program for program in started if program.name.startswith("measurements")])
 
 
@@ -423,29 +434,45 @@ def alive(pid, begin):
 
 
 def up():
-    if any(alive(p["pid"], p["begin"]) for p in pids()):
+    known = {p["name"]: p for p in pids()}
+    running = {name: p for name, p in known.items() if alive(p["pid"], p["begin"])}
+    environment, servers_ran = start_servers(UP_INSTANCE)
+    sensors = os.environ.get("SENSORS") or known.get("sensor-simulator", {}).get("sensors") or "20"
+    simulator = ["sensor-simulator", "--sensors", sensors, "--serial-prefix", UP_PREFIX]
+    parts = [part for part in [*SERVICES, ("sensor-simulator", simulator)] if part[0] not in running]
+    if running and servers_ran and not parts:
         raise RunError(f"it runs already; `{make_command('down')}` stops it")
-    environment, _ = start_servers(UP_INSTANCE)
+    if running and not servers_ran:
+        say("a server had ended: broker and database run again")
+    for name, _ in parts if running else []:
+        say(f"{name} had ended, and is started again; its last words: {last_line(UP / f'{name}.log')}")
     UP.mkdir(parents=True, exist_ok=True)
     started = []
     try:
-        start_services(environment, UP, started)
-        arguments = ["sensor-simulator", "--sensors", os.environ.get("SENSORS") or "20", "--serial-prefix", UP_PREFIX]
-        started.append(Program("sensor-simulator", arguments, environment, UP).wait_ready(60))
+        start_parts(environment, UP, parts, started)
+        if not running:
+            wait_until_shared([program for program in started if program.name.startswith("measurements")])
     except BaseException:
         for program in reversed(started):
             program.stop()
         raise
-    records = [{"name": p.name, "pid": p.process.pid, "port": p.http_port(time.monotonic() + 5),
-                "begin": pathlib.Path(f"/proc/{p.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[19]}
-               for p in started]
-    (UP / "pids.json").write_text(json.dumps(records))
+    for program in started:
+        running[program.name] = record(program, sensors)
+    (UP / "pids.json").write_text(json.dumps([running[name] for name, _ in [*SERVICES, ("sensor-simulator", None)]]))
     status()
     show_commands(
         "To use it from a shell:", *shell_setup(UP_INSTANCE), "iotctl get sensors",
         f"iotctl plot {UP_PREFIX}-0001 --from 1m")
     say(f"`{make_command('down')}` stops it.")
     return 0
+
+
+def record(program, sensors):
+    """What `down`, `status` and another `up` must know of a program."""
+    begin = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    found = {"name": program.name, "pid": program.process.pid, "begin": begin,
+             "port": program.http_port(time.monotonic() + 5)}
+    return found | ({"sensors": sensors} if program.name == "sensor-simulator" else {})
 
 
 def make_command(target):
