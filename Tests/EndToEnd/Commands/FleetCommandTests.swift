@@ -163,6 +163,10 @@ extension EndToEnd {
                     WHERE serial IN (SELECT serial FROM sensor WHERE kind = 'vibration')
                     """)
                 #expect(seconds >= 15, "the last leaves 1.9 s after the first, which may be late itself")
+                // Whoever was warned before is not warned again.
+                let gone = try await OnTerminal.run(system, answer: "y", ["delete", "sensor", "f-0001"])
+                #expect(gone.status == 0 && gone.terminal.contains("delete f-0001 and keep what is stored? [y/N]"))
+                #expect(gone.terminal.components(separatedBy: "f-0001 is online; ").count == 2, "\(gone.terminal)")
                 let quiet = try await OnTerminal.run(system, answer: "", ["awake", "-l", "kind=vibration", "--yes"])
                 #expect(quiet.status == 0 && !quiet.terminal.contains("[y/N]"))
             }
