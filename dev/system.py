@@ -8,6 +8,7 @@
 The programs come from .build/release (BUILD=debug: .build/debug), the servers from scripts/servers. INSTANCE names the
 instance of scripts/servers: by default demo for `demo` (demo-SUITE with SERVERS=SUITE), and dev for the others.
 """
+import collections
 import datetime
 import json
 import os
@@ -33,6 +34,8 @@ UP_INSTANCE = os.environ.get("INSTANCE") or "dev"
 UP = PROJECT / ".build" / ("up" if UP_INSTANCE == "dev" else f"up-{UP_INSTANCE}")
 # The beginning of the serial numbers of the sensors of `up`, as in the documents' examples.
 UP_PREFIX = "lab"
+# Seconds over which the demo's lines average the rate: sensors publish frames of up to some seconds.
+RATE_WINDOW = 5
 RECORDING = "/usr/share/sounds/alsa/Front_Center.wav"
 OVER_MQTT = ["vibration:1000x4", "vibration:5000x3", "vibration:10000x2", "climatex4", "odometerx2", "gpsx2"]
 OVER_AMQP = ["vibration:2000x2", "climatex1"]
@@ -259,12 +262,12 @@ class Demo:
         self.began = utc_now()
         say(f"Streaming for {self.seconds} s: 17 sensors over MQTT, 3 over AMQP, and {RECORDING} at its own 48 kHz.")
         begin = time.monotonic()
-        last = (begin, 0)
+        points = collections.deque([(begin, 0)], RATE_WINDOW + 1)
         script = self.script()
         while any(p.process.poll() is None for p in self.simulators):
             time.sleep(1)
             elapsed = time.monotonic() - begin
-            last = self.live_line(elapsed, last)
+            self.live_line(elapsed, points)
             while script and elapsed >= script[0][0]:
                 script.pop(0)[1]()
             if elapsed > self.seconds + 150:
@@ -316,7 +319,8 @@ class Demo:
         row = self.query("SELECT state, reported->>'rate_hz' FROM sensor WHERE serial = %s", sensor)
         return f"{row[0][0]}, {float(row[0][1]):g} Hz" if row else "unknown"
 
-    def live_line(self, elapsed, last):
+    def live_line(self, elapsed, points):
+        """A line of figures; `points` are the last times with the samples published until then."""
         published = total(self.simulators, "iot_simulator_samples_made")
         online = total(self.simulators, "iot_simulator_sensors_online")
         stored = total(self.ingesters, "iot_ingest_samples_total")
@@ -325,14 +329,15 @@ class Demo:
             "SELECT count(*) FROM alarm JOIN sensor USING (sensor_id) WHERE serial LIKE %s AND cleared_at IS NULL",
             self.prefix + "%")[0][0]
         now = time.monotonic()
-        rate = max(0, published - last[1]) / (now - last[0])
+        # A simulator that has ended serves no figures.
+        points.append((now, max(published, points[-1][1])))
+        rate = (points[-1][1] - points[0][1]) / (now - points[0][0])
         line = (f"{elapsed:4.0f} s  {online:3.0f} sensors  {rate:9,.0f} samples/s  {stored:12,.0f} stored"
                 f"  lag {lag * 1000:5.0f} ms  {alarms} alarms")
         if sys.stdout.isatty():
             print("\r" + line + "\033[K", end="", flush=True)
         else:
             say(line)
-        return now, max(published, last[1])
 
     def query(self, sql, *parameters):
         with self.database.cursor() as cursor:

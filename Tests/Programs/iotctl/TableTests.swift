@@ -117,6 +117,17 @@ import Time
         #expect(order(.dropped) == "abc" && order(.clock) == "abc")
     }
 
+    @Test func clocksSayHowFarTheyAreOff() {
+        func text(_ seconds: Double, _ clock: ClockVerdict = .ok) -> String {
+            var sensor = SensorSummary(
+                serial: "a", kind: "", firmware: "", state: "awake", presence: "online", tagsJSON: "{}")
+            (sensor.clock, sensor.clockOffsetSeconds) = (clock, seconds)
+            return sensor.clockCell.text
+        }
+        #expect(text(-0.012) == "-12ms" && text(3.21) == "+3s" && text(-0.000_4) == "0ms" && text(0) == "0ms")
+        #expect(text(900, .future) == "future +15m")
+    }
+
     @Test func valuesAndPlacesAreShort() {
         func value(_ name: String, _ value: Double, _ unit: String) -> ChannelValue {
             ChannelValue(channel: 0, name: name, unit: unit, value: value)

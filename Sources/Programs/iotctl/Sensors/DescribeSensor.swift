@@ -53,7 +53,7 @@ private struct SensorText {
             ("Serial", Cell(summary.serial)), ("Kind", Cell(summary.kind)), ("Firmware", Cell(summary.firmware)),
             ("State", Cell(word: summary.state)), ("Presence", Cell(word: summary.presence)),
             ("Rate", Cell(summary.rate?.short)), ("Target", Cell(summary.target)), ("Tags", Cell(summary.tagsText)),
-            ("First seen", Cell(sensor.firstSeen?.short)),
+            ("First seen", Cell(sensor.firstSeen.map { "\($0.short) UTC" })),
             ("Last seen", Cell(ago(summary.lastSeen, summary.lastSeenAge))),
             ("Last value", Cell(ago(summary.lastValue, summary.lastValueAge))),
             ("Clock", summary.clockCell),
@@ -63,7 +63,10 @@ private struct SensorText {
         ]
         return lines.map { name, cell in
             let title = "\(name):"
-            return title + String(repeating: " ", count: 12 - title.count) + style.paint(cell.text, cell.tone) + "\n"
+            let indent = String(repeating: " ", count: 12)
+            let text = wide ? cell.text : cell.text.folded(to: style.width.map { $0 - indent.count })
+            return title + indent.dropFirst(title.count)
+                + style.paint(text.replacing("\n", with: "\n" + indent), cell.tone) + "\n"
         }.joined()
     }
 

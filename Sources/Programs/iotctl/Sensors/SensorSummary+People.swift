@@ -10,8 +10,8 @@ extension SensorSummary {
         guard let clock else { return Cell(nil) }
         let tone: Tone = clock == .ok ? .plain : .bad
         guard let offset = clockOffsetSeconds else { return Cell("\(clock)", tone) }
-        let sign = offset < 0 ? "-" : "+"
         let amount = abs(offset) < 10_000_000_000 ? Duration.seconds(abs(offset)).short : "\(abs(offset).short)s"
+        let sign = amount == "0ms" ? "" : offset < 0 ? "-" : "+"
         return Cell(clock == .ok ? sign + amount : "\(clock) \(sign)\(amount)", tone)
     }
 
