@@ -5,8 +5,6 @@ extension Table {
         let column: Int
         /// Its width in characters.
         var width: Int
-        /// Its width with the brief texts.
-        let briefWidth: Int
         /// Whether the brief texts are shown.
         var isBrief = false
     }
@@ -25,15 +23,13 @@ extension Table {
     /// - Parameter room: characters a line; nil: no limit.
     func shown(_ lines: [[Cell]], wide: Bool, in room: Int?) -> [Shown] {
         var shown = columns.indices.filter { wide || !columns[$0].isWide }.map { index in
-            Shown(
-                column: index, width: lines.reduce(0) { max($0, $1[index].text.width) },
-                briefWidth: room == nil ? 0 : lines.reduce(0) { max($0, $1[index].brief.width) })
+            Shown(column: index, width: lines.reduce(0) { max($0, $1[index].text.width) })
         }
         guard let room else { return shown }
-        for place in shown.indices.reversed()
-        where Self.width(shown) > room && shown[place].briefWidth < shown[place].width {
-            shown[place].width = shown[place].briefWidth
-            shown[place].isBrief = true
+        for place in shown.indices.reversed() where Self.width(shown) > room {
+            let width = lines.reduce(0) { max($0, $1[shown[place].column].brief.width) }
+            guard width < shown[place].width else { continue }
+            (shown[place].width, shown[place].isBrief) = (width, true)
         }
         for title in expendable where comfortableWidth(shown) > room {
             shown.removeAll { columns[$0.column].title == title }
