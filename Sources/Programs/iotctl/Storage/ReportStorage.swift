@@ -18,8 +18,9 @@ struct ReportStorage: AsyncParsableCommand {
             Growth comes from the sizes that sensor-registry records every hour. The
             report predicts when the disk is full if the registry has the setting
             DATABASE_DISK. DEAD is the share of rows that were changed or deleted and that
-            vacuum has not removed yet. ROWS is the server's estimate (~). OLDEST is the
-            date of the oldest datum, as in iotctl get policies.
+            vacuum has not removed yet. ROWS is counted in small tables, and the
+            server's estimate (~) of others. OLDEST is the date of the oldest datum, as in
+            iotctl get policies.
             """)
 
     @OptionGroup var output: OutputOptions
@@ -100,7 +101,7 @@ extension StorageReport {
                 [
                     Cell(table.table), Cell(table.bytes.bytesForPeople),
                     Cell(table.bytesPerDay.map { Int64($0).bytesForPeople }),
-                    Cell(table.rows == 0 ? "0" : "~\(Double(table.rows).short)"),
+                    Cell((table.areRowsCounted ? "" : "~") + Double(table.rows).short),
                     Cell(table.chunks.map(String.init)), Cell(table.oldest?.text(.day)),
                     Cell(
                         table.deadRatio.map { "\(Int($0 * 100))%" }, (table.deadRatio ?? 0) > 0.3 ? .doubtful : .plain),
