@@ -52,7 +52,7 @@ void   iot__alarm__free_unpacked
   assert(message->base.descriptor == &iot__alarm__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor iot__alarm__field_descriptors[9] =
+static const ProtobufCFieldDescriptor iot__alarm__field_descriptors[18] =
 {
   {
     "id",
@@ -162,22 +162,139 @@ static const ProtobufCFieldDescriptor iot__alarm__field_descriptors[9] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "severity",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Alarm, severity),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "channel_name",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Alarm, channel_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Alarm, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "runbook",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Alarm, runbook),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cause",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Alarm, cause),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stream",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Alarm, stream),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Alarm, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "offset",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Alarm, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "late",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Alarm, late),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned iot__alarm__field_indices_by_name[] = {
   5,   /* field[5] = at_unix_ns */
   6,   /* field[6] = boot_id */
+  13,   /* field[13] = cause */
   2,   /* field[2] = channel */
+  10,   /* field[10] = channel_name */
+  15,   /* field[15] = epoch */
   0,   /* field[0] = id */
+  17,   /* field[17] = late */
   4,   /* field[4] = limit */
+  16,   /* field[16] = offset */
   1,   /* field[1] = rule */
+  12,   /* field[12] = runbook */
   7,   /* field[7] = sequence */
+  9,   /* field[9] = severity */
+  14,   /* field[14] = stream */
   8,   /* field[8] = text */
+  11,   /* field[11] = unit */
   3,   /* field[3] = value */
 };
 static const ProtobufCIntRange iot__alarm__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor iot__alarm__descriptor =
 {
@@ -187,7 +304,7 @@ const ProtobufCMessageDescriptor iot__alarm__descriptor =
   "Iot__Alarm",
   "iot",
   sizeof(Iot__Alarm),
-  9,
+  18,
   iot__alarm__field_descriptors,
   iot__alarm__field_indices_by_name,
   1,  iot__alarm__number_ranges,

@@ -322,7 +322,7 @@ const ProtobufCMessageDescriptor iot__argument__descriptor =
   (ProtobufCMessageInit) iot__argument__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor iot__ack__field_descriptors[4] =
+static const ProtobufCFieldDescriptor iot__ack__field_descriptors[5] =
 {
   {
     "id",
@@ -372,17 +372,30 @@ static const ProtobufCFieldDescriptor iot__ack__field_descriptors[4] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_alarm",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Ack, is_alarm),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned iot__ack__field_indices_by_name[] = {
   3,   /* field[3] = at_unix_ns */
   0,   /* field[0] = id */
+  4,   /* field[4] = is_alarm */
   1,   /* field[1] = outcome */
   2,   /* field[2] = reason */
 };
 static const ProtobufCIntRange iot__ack__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor iot__ack__descriptor =
 {
@@ -392,7 +405,7 @@ const ProtobufCMessageDescriptor iot__ack__descriptor =
   "Iot__Ack",
   "iot",
   sizeof(Iot__Ack),
-  4,
+  5,
   iot__ack__field_descriptors,
   iot__ack__field_indices_by_name,
   1,  iot__ack__number_ranges,

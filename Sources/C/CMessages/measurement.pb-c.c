@@ -52,6 +52,51 @@ void   iot__frame__free_unpacked
   assert(message->base.descriptor == &iot__frame__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   iot__capture__init
+                     (Iot__Capture         *message)
+{
+  static const Iot__Capture init_value = IOT__CAPTURE__INIT;
+  *message = init_value;
+}
+size_t iot__capture__get_packed_size
+                     (const Iot__Capture *message)
+{
+  assert(message->base.descriptor == &iot__capture__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t iot__capture__pack
+                     (const Iot__Capture *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &iot__capture__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t iot__capture__pack_to_buffer
+                     (const Iot__Capture *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &iot__capture__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Iot__Capture *
+       iot__capture__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Iot__Capture *)
+     protobuf_c_message_unpack (&iot__capture__descriptor,
+                                allocator, len, data);
+}
+void   iot__capture__free_unpacked
+                     (Iot__Capture *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &iot__capture__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   iot__location__init
                      (Iot__Location         *message)
 {
@@ -232,7 +277,7 @@ void   iot__counts__free_unpacked
   assert(message->base.descriptor == &iot__counts__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor iot__frame__field_descriptors[7] =
+static const ProtobufCFieldDescriptor iot__frame__field_descriptors[8] =
 {
   {
     "schema",
@@ -318,10 +363,23 @@ static const ProtobufCFieldDescriptor iot__frame__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "captures",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Iot__Frame, n_captures),
+    offsetof(Iot__Frame, captures),
+    &iot__capture__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned iot__frame__field_indices_by_name[] = {
   6,   /* field[6] = blocks */
   1,   /* field[1] = boot_id */
+  7,   /* field[7] = captures */
   5,   /* field[5] = location */
   4,   /* field[4] = sample_rate_hz */
   0,   /* field[0] = schema */
@@ -331,7 +389,7 @@ static const unsigned iot__frame__field_indices_by_name[] = {
 static const ProtobufCIntRange iot__frame__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor iot__frame__descriptor =
 {
@@ -341,11 +399,88 @@ const ProtobufCMessageDescriptor iot__frame__descriptor =
   "Iot__Frame",
   "iot",
   sizeof(Iot__Frame),
-  7,
+  8,
   iot__frame__field_descriptors,
   iot__frame__field_indices_by_name,
   1,  iot__frame__number_ranges,
   (ProtobufCMessageInit) iot__frame__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor iot__capture__field_descriptors[4] =
+{
+  {
+    "alarm_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Capture, alarm_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from_unix_ns",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SFIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Capture, from_unix_ns),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "to_unix_ns",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SFIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Capture, to_unix_ns),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "samples",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Iot__Capture, samples),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned iot__capture__field_indices_by_name[] = {
+  0,   /* field[0] = alarm_id */
+  1,   /* field[1] = from_unix_ns */
+  3,   /* field[3] = samples */
+  2,   /* field[2] = to_unix_ns */
+};
+static const ProtobufCIntRange iot__capture__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor iot__capture__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "iot.Capture",
+  "Capture",
+  "Iot__Capture",
+  "iot",
+  sizeof(Iot__Capture),
+  4,
+  iot__capture__field_descriptors,
+  iot__capture__field_indices_by_name,
+  1,  iot__capture__number_ranges,
+  (ProtobufCMessageInit) iot__capture__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor iot__location__field_descriptors[3] =

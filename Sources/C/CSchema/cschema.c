@@ -33,6 +33,9 @@ static const unsigned char step_undeliverable[] = {
 static const unsigned char step_names[] = {
 #embed "../../Database/Store/Schema/Migrations/m0008_names.sql"
 };
+static const unsigned char step_alarms[] = {
+#embed "../../Database/Store/Schema/Migrations/m0009_alarms.sql"
+};
 
 static const struct cschema_file steps[] = {
     STEP(1, core),
@@ -43,6 +46,7 @@ static const struct cschema_file steps[] = {
     STEP(6, store),
     STEP(7, undeliverable),
     STEP(8, names),
+    STEP(9, alarms),
 };
 
 size_t cschema_step_count(void) { return COUNT_OF(steps); }

@@ -19,6 +19,7 @@ extension StoreTier: SQLParameter {}
 extension ClockVerdict: SQLParameter {}
 extension RejectionReason: SQLParameter {}
 extension LimitSide: SQLParameter {}
+extension Ack.Outcome: SQLParameter {}
 extension MissingOffsets.Cause: SQLParameter {}
 
 extension Row {

@@ -51,7 +51,8 @@ public struct ReplayQuarantine: Sendable {
     ///   - newest: the newest schema that is read.
     ///   - dryRun: whether nothing is to be changed, only said what would be.
     public init(
-        _ store: StoreConnection, as serial: SerialNumber? = nil, newest: UInt32 = Frame.schema, dryRun: Bool = false,
+        _ store: StoreConnection, as serial: SerialNumber? = nil, newest: UInt32 = Frame.captureSchema,
+        dryRun: Bool = false,
         openBroker: @escaping @Sendable () async throws -> BrokerConnection
     ) {
         self.store = store
@@ -292,6 +293,8 @@ public struct ReplayQuarantine: Sendable {
                 channelNumber: { numbers.channel($0, of: sensor) }, whole: { latest.note(LatestValue($0)) },
                 into: { batch.measurements.append($0) }
             ).time
+            batch.captures.formUnion(
+                StoredCapture.all(of: frame, sensor: sensor) { numbers.channel($0, of: sensor) })
             if let place = frame.place, place != places[sensor] {
                 places[sensor] = place
                 batch.places.append((sensor, time, place))

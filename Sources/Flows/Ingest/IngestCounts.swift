@@ -13,7 +13,8 @@ struct IngestCounts: Sendable {
     var clocks: [ClockVerdict: Int] = [:]
     /// The broker's stamp of each frame.
     var received: [Timestamp] = []
-    /// The time of the last sample of each frame whose device time was accepted.
+    /// The time of the last sample of each frame whose device time was accepted. Captures are sent later than their samples
+    /// are taken, and say nothing of the delay.
     var lastSamples: [Timestamp] = []
 
     mutating func note(_ verdict: SequenceLedger.Verdict) {
@@ -33,6 +34,6 @@ struct IngestCounts: Sendable {
         rows += rowCount
         received.append(stamp)
         clocks[verdict, default: 0] += 1
-        if verdict == .ok { lastSamples.append(time.advanced(byNanoseconds: frame.spanNanoseconds)) }
+        if verdict == .ok, !frame.isCapture { lastSamples.append(time.advanced(byNanoseconds: frame.spanNanoseconds)) }
     }
 }

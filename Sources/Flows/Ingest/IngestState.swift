@@ -161,6 +161,10 @@ struct IngestState {
             frame, sensor: sensor, received: arrival, channelNumber: { numbers.channel($0, of: sensor) },
             whole: { wholes.append($0) }, into: { rows.append($0) })
         applied.ingest.measurements += rows
+        if frame.isCapture {
+            applied.ingest.captures.formUnion(
+                StoredCapture.all(of: frame, sensor: sensor) { numbers.channel($0, of: sensor) })
+        }
         for whole in wholes {
             latest.note(LatestValue(whole))
             applied.alarms += evaluate(whole, of: serial, limits)

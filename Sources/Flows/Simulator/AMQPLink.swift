@@ -133,17 +133,21 @@ actor AMQPLane {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let gateway {
                 let consumer = try await gateway.consume(broker)
-                group.addTask { try await self.receive(broker, consumer) { gateway.sensor(of: $0) } }
+                group.addTask { try await self.receive(broker, consumer) { gateway.recipient(of: $0) } }
             } else {
                 for sensor in sensors {
                     let serial = serials[sensor]
                     let queue = Topology.Queue(name: Routing.commandQueue(serial), kind: .classic)
-                    let binding = Topology.Binding(
-                        source: Routing.exchange, destination: .queue(queue.name),
-                        key: Routing.key(serial, .command("#")))
-                    try await broker.declare(Topology(exchanges: [], queues: [queue], bindings: [binding]))
+                    let bindings = [Routing.key(serial, .command("#")), Routing.alarmsPattern(serial)].map {
+                        Topology.Binding(source: Routing.exchange, destination: .queue(queue.name), key: $0)
+                    }
+                    try await broker.declare(Topology(exchanges: [], queues: [queue], bindings: bindings))
                     let consumer = try await broker.consume(ConsumerOptions(queue: queue.name, prefetch: 20))
-                    group.addTask { try await self.receive(broker, consumer) { _ in sensor } }
+                    group.addTask {
+                        try await self.receive(broker, consumer) { key in
+                            (try? Routing.parse(key: key)).map { (sensor, $0.subject) }
+                        }
+                    }
                 }
             }
             pending = []
@@ -156,14 +160,16 @@ actor AMQPLane {
 
     private func receive(
         _ broker: BrokerConnection, _ consumer: BrokerConnection.Consumer,
-        _ sensor: @Sendable (_ key: String) -> Int?
+        _ recipient: @Sendable (_ key: String) -> (sensor: Int, subject: Routing.Subject)?
     ) async throws {
         while !Task.isCancelled {
             let batch = try await broker.nextBatch(consumer, upTo: 200)
             guard let last = batch.last else { return }
             await post(
                 batch.compactMap { delivery in
-                    sensor(delivery.key).map { .command(sensor: $0, payload: delivery.body) }
+                    recipient(delivery.key).flatMap {
+                        LinkEvent(sensor: $0.sensor, subject: $0.subject, payload: delivery.body)
+                    }
                 })
             try await broker.acknowledge(consumer, upTo: last)
         }

@@ -76,8 +76,8 @@ actor MQTTLink: SensorLink {
             logger.warning("\(serials[client]): the broker refused the subscription \(topic)")
             return nil
         case .message(let client, let topic, let payload):
-            guard let (_, subject) = try? Routing.parse(topic: topic), case .command = subject else { return nil }
-            return .command(sensor: client, payload: payload)
+            guard let (_, subject) = try? Routing.parse(topic: topic) else { return nil }
+            return LinkEvent(sensor: client, subject: subject, payload: payload)
         }
     }
 

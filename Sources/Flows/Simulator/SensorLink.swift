@@ -38,4 +38,15 @@ enum LinkEvent: Sendable {
     case refused(token: UInt64)
     /// A command for a sensor arrived.
     case command(sensor: Int, payload: [UInt8])
+    /// An alarm of a sensor arrived.
+    case alarm(sensor: Int, edge: Alarm.Edge, payload: [UInt8])
+
+    /// The event of a message that arrived for a sensor; nil: neither a command nor an alarm.
+    init?(sensor: Int, subject: Routing.Subject, payload: [UInt8]) {
+        switch subject {
+        case .command: self = .command(sensor: sensor, payload: payload)
+        case .alarm(let edge): self = .alarm(sensor: sensor, edge: edge, payload: payload)
+        case .data, .registry, .acks, .logs: return nil
+        }
+    }
 }

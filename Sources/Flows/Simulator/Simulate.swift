@@ -43,12 +43,14 @@ public enum Simulate {
         public var pace: Pace
         /// Faults to inject into the frames, as `FaultPlan` parses them; nil: none.
         public var fault: String?
+        /// What the sensors capture around their alarms; nil: nothing.
+        public var captures: CapturePlan?
 
         /// A plan with these parameters.
         public init(
             sensors: SensorPlan, transport: Transport, connections: Int = 1, duration: Duration?, framesMax: Int64?,
             outboxBytesMax: Int,
-            pace: Pace = .byTheClock, fault: String? = nil
+            pace: Pace = .byTheClock, fault: String? = nil, captures: CapturePlan? = nil
         ) {
             self.sensors = sensors
             self.transport = transport
@@ -58,6 +60,7 @@ public enum Simulate {
             self.outboxBytesMax = outboxBytesMax
             self.pace = pace
             self.fault = fault
+            self.captures = captures
         }
     }
 

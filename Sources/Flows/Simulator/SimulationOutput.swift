@@ -49,6 +49,8 @@ extension SimulationReport {
             var confirmedSamples: Int64
             var droppedFrames: Int64
             var givenUpFrames: Int64
+            var captureFrames: Int64
+            var lostCaptureFrames: Int64
             var injected: Faults?
 
             init(_ sensor: SimulationReport.Sensor) {
@@ -61,6 +63,8 @@ extension SimulationReport {
                 confirmedSamples = sensor.confirmedSamples
                 droppedFrames = sensor.droppedFrames
                 givenUpFrames = sensor.givenUpFrames
+                captureFrames = sensor.captureFrames
+                lostCaptureFrames = sensor.lostCaptureFrames
                 injected = sensor.injected.map(Faults.init)
             }
         }
@@ -72,6 +76,8 @@ extension SimulationReport {
         var confirmedSamples: Int64
         var droppedFrames: Int64
         var givenUpFrames: Int64
+        var captureFrames: Int64
+        var lostCaptureFrames: Int64
         var injected: Counts?
         var sensors: [Sensor]
     }
@@ -81,6 +87,7 @@ extension SimulationReport {
         let document = Document(
             frames: frames, samples: samples, bytes: bytes, confirmedFrames: confirmedFrames,
             confirmedSamples: confirmedSamples, droppedFrames: droppedFrames, givenUpFrames: givenUpFrames,
+            captureFrames: captureFrames, lostCaptureFrames: lostCaptureFrames,
             injected: Document.Counts(sensors.compactMap(\.injected)), sensors: sensors.map(Document.Sensor.init))
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase

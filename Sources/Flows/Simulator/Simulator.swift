@@ -58,6 +58,8 @@ actor Simulator {
     private var reports: [SimulationReport.Sensor]
     private var outbox: Outbox
     private var due = DueQueue()
+    /// The earliest entry of each sensor in `due` that counts; later ones are ignored when they are due.
+    private var scheduled: [Timestamp]
     private var online = Set<Int>()
     private var lastReason = ""
     private var pauses: [(lane: Int, end: ContinuousClock.Instant)] = []
@@ -86,6 +88,11 @@ actor Simulator {
         let boot = Timestamp.now.unixNanoseconds / 1_000_000
         let start = Timestamp.now.advanced(byNanoseconds: skewNanoseconds)
         let library = SignalLibrary(seed: plan.sensors.seed)
+        // Frames that are not paced come from the past: no alarm about them finds its samples in memory.
+        let captures = isUnpaced ? nil : plan.captures?.settings(sensors: configurations.count)
+        if plan.captures != nil, captures == nil {
+            context.logger.notice("no event captures: they need paced sensors and 64 KiB of memory for each")
+        }
         // Spreads the frames, so that they are not all due at the same instant.
         sensors = configurations.enumerated().map { index, configuration in
             var sensor = VirtualSensor(
@@ -93,7 +100,7 @@ actor Simulator {
                 start: start.advanced(
                     byNanoseconds: Self.stagger(plan, configuration) / Int64(configurations.count) * Int64(index)
                         - Self.head(plan, configuration)),
-                library: library)
+                library: library, captures: captures)
             sensor.isUnpaced = isUnpaced
             if plan.transport == .gateway {
                 let interval = Self.gatewayAnnouncementSpacing * Int64(configurations.count)
@@ -101,6 +108,7 @@ actor Simulator {
             }
             return sensor
         }
+        scheduled = sensors.map { _ in Timestamp(unixNanoseconds: .max) }
         reports = sensors.map { SimulationReport.Sensor(serial: $0.serial, boot: $0.boot) }
         if let faults {
             injectors = configurations.map { FaultInjector(plan: faults, seed: $0.seed) }
@@ -130,7 +138,7 @@ actor Simulator {
     /// Runs until the plan is done or the task is cancelled, and then until all messages are confirmed.
     func run() async -> SimulationReport {
         await link.start(wills: sensors.indices.map { sensors[$0].willConnect() })
-        for sensor in sensors.indices { due.insert(sensor: sensor, at: sensors[sensor].nextDue ?? now) }
+        for sensor in sensors.indices { schedule(sensor, at: sensors[sensor].nextDue ?? now) }
         let listener = Task { await self.listen() }
         let deadline = plan.duration.map { ContinuousClock.now + $0 }
         let napMin = sensors.count < Self.manySensors ? Self.napMin.few : Self.napMin.many
@@ -161,9 +169,16 @@ actor Simulator {
     /// Collects due messages from the sensors and passes them to the link.
     private func step() async {
         let now = now
-        while hasRoom, let sensor = due.popDue(at: now) { advance(sensor, now) }
+        while hasRoom, let sensor = due.popDue(at: now) { if scheduled[sensor] <= now { advance(sensor, now) } }
         noteLosses()
         await pump()
+    }
+
+    /// Makes a sensor due at `time`, if it is not due before.
+    private func schedule(_ sensor: Int, at time: Timestamp) {
+        guard time < scheduled[sensor] else { return }
+        scheduled[sensor] = time
+        due.insert(sensor: sensor, at: time)
     }
 
     /// Whether frames may be produced. Paced sensors are not limited: the outbox drops frames that it has no room for.
@@ -179,13 +194,16 @@ actor Simulator {
         for frame in sensors[sensor].frames(until: now, atMost: min(framesMax, max(0, framesLeft))) {
             keep(.frame(frame), sensor)
         }
+        for reply in sensors[sensor].captured(until: now) { keep(reply, sensor) }
         if sensors[sensor].announcementDue <= now, isOnline(sensor) {
             keep(.announcement(sensors[sensor].announcement(at: now)), sensor)
         }
         let isDone = plan.framesMax.map { reports[sensor].frames >= $0 } ?? false
         let frameDue = isDone ? nil : sensors[sensor].nextDue
         let announcementDue = max(sensors[sensor].announcementDue, now.advanced(bySeconds: 1))
-        due.insert(sensor: sensor, at: min(frameDue ?? announcementDue, announcementDue))
+        scheduled[sensor] = Timestamp(unixNanoseconds: .max)
+        let next = [frameDue, sensors[sensor].captureDue, announcementDue].compactMap { $0 }.min()
+        schedule(sensor, at: next ?? announcementDue)
     }
 
     private func sensorsOf(lane: Int) -> StrideTo<Int> { stride(from: lane, to: sensors.count, by: lanes) }
@@ -196,8 +214,10 @@ actor Simulator {
     private func keep(_ reply: Reply, _ sensor: Int) {
         switch reply {
         case .frame(let frame):
-            let outgoing = OutgoingFrame(
+            var outgoing = OutgoingFrame(
                 sequence: frame.position?.sequence ?? 0, samples: frame.sampleCount, payload: FrameCodec.encode(frame))
+            outgoing.isCapture = frame.isCapture
+            if frame.isCapture { reports[sensor].captureFrames += 1 }
             reports[sensor].made(samples: outgoing.samples, bytes: outgoing.payload.count)
             if injectors.isEmpty {
                 append(outgoing, sensor)
@@ -212,7 +232,9 @@ actor Simulator {
     }
 
     private func append(_ frame: OutgoingFrame, _ sensor: Int) {
-        append(sensor, .data, frame.payload, frame.isExtra ? .extra : .frame(samples: frame.samples))
+        append(
+            sensor, .data, frame.payload,
+            frame.isExtra ? .extra : .frame(samples: frame.samples, isCapture: frame.isCapture))
     }
 
     private func append(_ sensor: Int, _ subject: Routing.Subject, _ payload: [UInt8], _ cargo: OutboxMessage.Cargo) {
@@ -259,6 +281,11 @@ actor Simulator {
         metrics.set("iot_simulator_frames_made", "Frames produced.", to: Double(total.frames))
         metrics.set("iot_simulator_samples_made", "Samples produced.", to: Double(total.samples))
         metrics.set("iot_simulator_frames_confirmed", "Frames confirmed.", to: Double(total.confirmedFrames))
+        metrics.set(
+            "iot_simulator_capture_frames_made", "Frames of event captures produced.", to: Double(total.captureFrames))
+        metrics.set(
+            "iot_simulator_capture_frames_lost", "Frames of event captures dropped or given up.",
+            to: Double(total.lostCaptureFrames))
         metrics.set("iot_simulator_outbox_bytes", "Bytes that wait for the broker.", to: Double(outbox.bytes))
     }
 
@@ -281,6 +308,7 @@ actor Simulator {
         case .notTaken(let token, let reason): notTaken(Outbox.Token(bits: token), reason)
         case .refused(let token): outbox.giveUp(Outbox.Token(bits: token))
         case .command(let sensor, let payload): obey(sensor, payload)
+        case .alarm(let sensor, let edge, let payload): hear(sensor, edge, payload)
         }
     }
 
@@ -326,7 +354,7 @@ actor Simulator {
         for sensor in sensors.indices {
             let wait = Int64(sensor) * Self.gatewayAnnouncementSpacing
             sensors[sensor].announcementDue = now.advanced(byNanoseconds: wait)
-            due.insert(sensor: sensor, at: sensors[sensor].announcementDue)
+            schedule(sensor, at: sensors[sensor].announcementDue)
         }
     }
 
@@ -345,7 +373,16 @@ actor Simulator {
             return
         }
         for reply in sensors[sensor].receive(command, at: now) { keep(reply, sensor) }
-        due.insert(sensor: sensor, at: sensors[sensor].nextDue ?? now)
+        schedule(sensor, at: sensors[sensor].nextDue ?? now)
+    }
+
+    private func hear(_ sensor: Int, _ edge: Alarm.Edge, _ payload: [UInt8]) {
+        guard let alarm = unsafe try? AlarmCodec.decode(payload.span.bytes) else {
+            context.logger.warning("\(sensors[sensor].serial): received an alarm that can't be decoded")
+            return
+        }
+        for reply in sensors[sensor].hear(alarm, edge, at: now) { keep(reply, sensor) }
+        if let due = sensors[sensor].captureDue { schedule(sensor, at: due) }
     }
 
     // MARK: the end

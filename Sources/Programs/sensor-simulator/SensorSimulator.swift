@@ -102,6 +102,27 @@ struct SensorSimulator: AsyncParsableCommand {
             """)
     var fault: String?
 
+    @Option(
+        help: """
+            How much of its signal a sensor sends at full rate when it hears an alarm of its own: before the trigger, and \
+            from it on with --capture-after; at most 10m.
+            """)
+    var captureBefore: Duration = .seconds(10)
+
+    @Option(help: "See --capture-before.")
+    var captureAfter: Duration = .seconds(10)
+
+    @Option(help: "Megabytes of all sensors' signals that are kept for event captures, 1…65536.")
+    var captureMegabytes = 64
+
+    @Option(help: "Most event captures of a sensor in an hour, 1…1000.")
+    var capturesPerHour = 20
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Capture events; always off with --unpaced or with more than 16 sensors for each of --capture-megabytes.")
+    var capture = true
+
     func validate() throws {
         guard sensors.map((1...100_000).contains) != false else { throw ValidationError("--sensors must be 1…100000") }
         guard (1...60_000).contains(frameMilliseconds) else {
@@ -121,6 +142,13 @@ struct SensorSimulator: AsyncParsableCommand {
         guard gateway == nil || transport == .gateway else {
             throw ValidationError("--gateway needs --transport gateway")
         }
+        for (name, span) in [("--capture-before", captureBefore), ("--capture-after", captureAfter)] {
+            guard (.zero ... .seconds(600)).contains(span) else { throw ValidationError("\(name) must be 0s…10m") }
+        }
+        guard (1...65_536).contains(captureMegabytes) else {
+            throw ValidationError("--capture-megabytes must be 1…65536")
+        }
+        guard (1...1000).contains(capturesPerHour) else { throw ValidationError("--captures-per-hour must be 1…1000") }
         _ = try pace()
     }
 
@@ -141,7 +169,11 @@ struct SensorSimulator: AsyncParsableCommand {
                 isGateway: transport == .gateway),
             transport: transport, connections: connections, duration: duration, framesMax: frames,
             outboxBytesMax: outboxMegabytes << 20,
-            pace: try pace(), fault: fault)
+            pace: try pace(), fault: fault,
+            captures: capture
+                ? CapturePlan(
+                    before: captureBefore, after: captureAfter, bytesMax: captureMegabytes << 20,
+                    perHourMax: capturesPerHour) : nil)
         try await Run.service("sensor-simulator", options: options, waitingFor: ["broker"], endsByItself: true) {
             try Simulate.parts($0, plan)
         }

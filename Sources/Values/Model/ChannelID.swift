@@ -4,7 +4,7 @@
 public struct ChannelID: Hashable, Sendable, Comparable {
     /// The sensor.
     public var sensor: SensorID
-    /// The channel's number in frames: 0 or greater.
+    /// The channel's number in frames: 0 or greater; below 0 for its event captures (`ofCaptures`).
     public var number: Int16
 
     /// The channel with that number of that sensor.

@@ -3,9 +3,9 @@ public import Time
 
 /// A message that a sensor sends.
 public enum Reply: Sendable, Equatable {
-    /// The samples of a frame that a command ended early.
+    /// The samples of a frame that a command ended early, or of an event capture.
     case frame(Frame)
-    /// The answer to a command.
+    /// The answer to a command or an alarm.
     case ack(Ack)
     /// The sensor's announcement after a change.
     case announcement(Announcement)
@@ -13,17 +13,17 @@ public enum Reply: Sendable, Equatable {
     case log(LogLine)
 }
 
-/// The last 256 commands that a sensor has answered, with their final answers.
-struct CommandMemory: Sendable {
+/// The last 256 commands, or alarms, that a sensor has answered, with their newest answers.
+struct AnswerMemory: Sendable {
     private static let capacity = 256
     private var acks: [String: Ack] = [:]
     private var ids: [String] = []
     private var oldest = 0
 
-    /// The final answer to command `id`, if it is remembered.
+    /// The newest answer to `id`, if it is remembered.
     subscript(id: String) -> Ack? { acks[id] }
 
-    /// Remembers a final answer; forgets the oldest one if the memory is full.
+    /// Remembers an answer in place of an earlier one to the same id; forgets the oldest one if the memory is full.
     mutating func remember(_ ack: Ack) {
         guard acks.updateValue(ack, forKey: ack.id) == nil else { return }
         if ids.count < Self.capacity {
@@ -49,8 +49,8 @@ extension VirtualSensor {
         let result = run(command, at: now)
         let final: Ack
         switch result {
-        case .done(let frames):
-            replies += frames.map { .frame($0) }
+        case .done(let messages):
+            replies += messages
             final = Ack(id: command.id, outcome: .succeeded, at: now)
         case .rejected(let reason):
             final = Ack(id: command.id, outcome: .rejected, reason: reason.cut(toBytes: 256), at: now)
@@ -70,7 +70,8 @@ extension VirtualSensor {
     }
 
     private enum Execution {
-        case done([Frame])
+        /// With the messages that the execution caused.
+        case done([Reply])
         case rejected(String)
     }
 
@@ -114,6 +115,6 @@ extension VirtualSensor {
         guard rate.hertz <= kind.rateMax.hertz else {
             return .rejected("\(rate) is too fast for \(kind.rawValue), at most \(kind.rateMax)")
         }
-        return .done(change(to: rate, at: now))
+        return .done(change(to: rate, at: now).map { .frame($0) })
     }
 }

@@ -6,6 +6,8 @@ public struct OutgoingFrame: Sendable, Equatable {
     public var samples: Int
     /// The encoded frame.
     public var payload: [UInt8]
+    /// Whether the frame belongs to an event capture.
+    public var isCapture = false
     /// Whether the same frame follows once more: then only the second one counts.
     public var isExtra = false
 

@@ -13,8 +13,9 @@ public struct OutboxMessage: Sendable, Equatable {
 
     /// The kind of content, which decides whether a full outbox may drop the message.
     public enum Cargo: Sendable, Equatable {
-        /// A frame with that many samples, all channels together; a full outbox drops the oldest frames.
-        case frame(samples: Int)
+        /// A frame with that many samples, all channels together, of the channels or of an event capture; a full outbox drops
+        /// the oldest frames.
+        case frame(samples: Int, isCapture: Bool = false)
         /// A copy of a frame that follows once more: treated like a frame, but neither its confirm nor its loss counts.
         case extra
         /// An answer, announcement or log line: never dropped for space.
@@ -87,6 +88,8 @@ public struct Outbox: Sendable {
         public var cause: Cause
         /// The number of lost frames.
         public var frames: Int
+        /// The number of those that belong to event captures.
+        public var captureFrames = 0
         /// The number of samples in the lost frames.
         public var samples: Int
         /// The number of other lost messages.
@@ -343,8 +346,9 @@ public struct Outbox: Sendable {
             lossOfSensor[message.sensor, default: []].append(index)
         }
         switch message.cargo {
-        case .frame(let samples):
+        case .frame(let samples, let isCapture):
             losses[index].frames += 1
+            losses[index].captureFrames += isCapture ? 1 : 0
             losses[index].samples += samples
         case .extra: break
         case .word: losses[index].words += 1

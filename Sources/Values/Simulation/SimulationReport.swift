@@ -22,6 +22,10 @@ public struct SimulationReport: Sendable, Equatable {
         public var droppedFrames: Int64 = 0
         /// Frames that were given up after too many disconnects. Some may have arrived.
         public var givenUpFrames: Int64 = 0
+        /// Frames of event captures, among those that the sensor produced.
+        public var captureFrames: Int64 = 0
+        /// Frames of event captures that were dropped or given up. Their captures stay incomplete.
+        public var lostCaptureFrames: Int64 = 0
         /// The faults injected into the sensor's frames; nil without a fault plan.
         public var injected: InjectedFaults?
 
@@ -45,13 +49,14 @@ public struct SimulationReport: Sendable, Equatable {
 
         /// Counts a message that the broker confirmed.
         public mutating func confirmed(_ message: OutboxMessage) {
-            guard case .frame(let samples) = message.cargo else { return }
+            guard case .frame(let samples, _) = message.cargo else { return }
             confirmedFrames += 1
             confirmedSamples += Int64(samples)
         }
 
         /// Counts a loss of an outbox.
         public mutating func lost(_ loss: Outbox.Loss) {
+            lostCaptureFrames += Int64(loss.captureFrames)
             switch loss.cause {
             case .overflow: droppedFrames += Int64(loss.frames)
             case .givenUp: givenUpFrames += Int64(loss.frames)
@@ -79,6 +84,10 @@ public struct SimulationReport: Sendable, Equatable {
     public var droppedFrames: Int64 { total(\.droppedFrames) }
     /// Frames given up after too many disconnects.
     public var givenUpFrames: Int64 { total(\.givenUpFrames) }
+    /// Frames of event captures.
+    public var captureFrames: Int64 { total(\.captureFrames) }
+    /// Frames of event captures that were dropped or given up.
+    public var lostCaptureFrames: Int64 { total(\.lostCaptureFrames) }
     /// Frames still in transit.
     public var openFrames: Int64 { total(\.openFrames) }
 

@@ -39,7 +39,10 @@ public struct VirtualSensor: Sendable {
     public internal(set) var properties: [String: Command.Value] = [:]
 
     var clock: SampleClock
-    var answers = CommandMemory()
+    var answers = AnswerMemory()
+    var alarmAnswers = AnswerMemory()
+    /// The memory of the signal at full rate; nil: no events are captured.
+    var recorder: EventRecorder?
     private var signal: SignalGenerator
     private var samplesPerFrame: Int
     private let origin: Timestamp
@@ -49,7 +52,11 @@ public struct VirtualSensor: Sendable {
     /// A sensor that is awake and takes its first sample at `start`.
     ///
     /// Sensors that share `library` share the memory of their signals.
-    public init(configuration: SensorConfiguration, boot: Int64, start: Timestamp, library: SignalLibrary) {
+    /// - Parameter captures: how it captures events; nil: not at all.
+    public init(
+        configuration: SensorConfiguration, boot: Int64, start: Timestamp, library: SignalLibrary,
+        captures: CaptureSettings? = nil
+    ) {
         let source = configuration.source
         let rate = Self.firstRate(configuration)
         self.configuration = configuration
@@ -61,6 +68,7 @@ public struct VirtualSensor: Sendable {
         channels = source.channels
         samplesPerFrame = configuration.frameShape.samples(at: rate, channels: channels.count)
         signal = SignalGenerator(configuration: configuration, rate: rate, origin: start, library: library)
+        recorder = captures.map { EventRecorder($0, configuration, rate: rate, start: start, library: library) }
     }
 
     /// Nanoseconds from the first sample of a sensor's first frame to the first sample after `count` frames.
@@ -93,6 +101,9 @@ public struct VirtualSensor: Sendable {
         state == .awake ? clock.time(ofSample: clock.next + Int64(samplesPerFrame) - 1) : nil
     }
 
+    /// The time at which `captured(until:)` has something to send; nil while no capture is running.
+    public var captureDue: Timestamp? { state == .awake ? recorder?.nextDue : nil }
+
     /// The frames that are complete at `now`, oldest first, at most `limit`; the next call returns the others.
     public mutating func frames(until now: Timestamp, atMost limit: Int = 64) -> [Frame] {
         guard let due = nextDue, due <= now else { return [] }
@@ -118,10 +129,14 @@ public struct VirtualSensor: Sendable {
         if place == nil, nextSequence % Self.framesForEachPlace == 0 { place = configuration.place }
         let samples = signal.samples(clock: clock, origin: origin, count: count, encoding: configuration.encoding)
         let blocks = zip(channels, samples).map { Block(channel: .number($0.number), samples: $1) }
-        let position = FramePosition(boot: boot, sequence: nextSequence)
-        nextSequence += 1
         clock.take(count)
-        return Frame(position: position, start: start, rate: clock.rate, place: place, blocks: blocks)
+        return Frame(position: takePosition(), start: start, rate: clock.rate, place: place, blocks: blocks)
+    }
+
+    /// The next frame's position.
+    mutating func takePosition() -> FramePosition {
+        defer { nextSequence += 1 }
+        return FramePosition(boot: boot, sequence: nextSequence)
     }
 
     /// Counts frames that were dropped before they were sent; the next announcement reports them.
@@ -146,9 +161,9 @@ public struct VirtualSensor: Sendable {
     /// Stops the sensor, which does not sample any more.
     /// - Returns: the last frames and the announcement of the stop.
     public mutating func stop(at now: Timestamp) -> [Reply] {
-        let frames = flush(at: now)
+        let frames = flush(at: now).map { Reply.frame($0) } + endCaptures("the sensor stopped", at: now)
         state = .stopped
-        return frames.map { .frame($0) } + [.announcement(announcement(at: now))]
+        return frames + [.announcement(announcement(at: now))]
     }
 
     /// A line for the sensor's log, truncated to 8192 bytes.
@@ -167,17 +182,18 @@ public struct VirtualSensor: Sendable {
 
     // MARK: effects of commands
 
-    /// Stops sampling; returns the frames sampled until `now`.
-    mutating func fallAsleep(at now: Timestamp) -> [Frame] {
-        let frames = flush(at: now)
+    /// Stops sampling; returns the frames sampled until `now`, and what ends the event captures.
+    mutating func fallAsleep(at now: Timestamp) -> [Reply] {
+        let replies = flush(at: now).map { Reply.frame($0) } + endCaptures("the sensor was put to sleep", at: now)
         state = .asleep
-        return frames
+        return replies
     }
 
     /// Resumes sampling, with the first sample at `now`.
     mutating func wake(at now: Timestamp) {
         guard state == .asleep else { return }
         clock.resume(at: now)
+        recorder?.resume(at: now)
         state = .awake
     }
 
@@ -187,6 +203,7 @@ public struct VirtualSensor: Sendable {
         clock.change(to: rate, at: now)
         samplesPerFrame = configuration.frameShape.samples(at: rate, channels: channels.count)
         signal.change(to: rate, library: library)
+        recorder?.raise(to: rate, at: now)
         return frames
     }
 }

@@ -104,7 +104,7 @@ public enum DataPayload {
     /// - Parameter newest: the newest schema of a Frame that is accepted.
     /// - Throws: `Rejection` with the reason to quarantine the payload.
     public static func decode(
-        _ bytes: borrowing RawSpan, newest: UInt32 = Frame.schema
+        _ bytes: borrowing RawSpan, newest: UInt32 = Frame.captureSchema
     ) throws(Rejection) -> Frame {
         guard bytes.byteCount <= FrameLimits.messageBytesMax else {
             throw Rejection(.tooLarge, "\(bytes.byteCount) bytes")

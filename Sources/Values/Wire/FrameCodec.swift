@@ -8,7 +8,7 @@ public enum FrameCodec {
     /// - Parameter newest: the newest schema that is accepted; tests pass another one to stand for a later release.
     /// - Throws: `Rejection`: `undecodable`, `newerSchema`, `invalidFrame` or `tooLarge`.
     public static func decode(
-        _ bytes: borrowing RawSpan, newest: UInt32 = Frame.schema
+        _ bytes: borrowing RawSpan, newest: UInt32 = Frame.captureSchema
     ) throws(Rejection) -> Frame {
         guard bytes.byteCount <= FrameLimits.messageBytesMax else {
             throw Rejection(.tooLarge, "\(bytes.byteCount) bytes")
@@ -26,7 +26,7 @@ public enum FrameCodec {
         var arena = PackingArena()
         var message = unsafe Iot__Frame()
         unsafe iot__frame__init(&message)
-        unsafe message.schema = Frame.schema
+        unsafe message.schema = frame.isCapture ? Frame.captureSchema : Frame.schema
         unsafe message.boot_id = UInt64(clamping: frame.position?.boot ?? 0)
         unsafe message.sequence = UInt64(clamping: frame.position?.sequence ?? 0)
         unsafe message.start_unix_ns = frame.start?.unixNanoseconds ?? 0
@@ -35,6 +35,9 @@ public enum FrameCodec {
         let blocks = unsafe frame.blocks.map { unsafe Self.block($0, &arena) }
         unsafe message.n_blocks = blocks.count
         unsafe message.blocks = arena.pointers(blocks)
+        let captures = unsafe frame.captures.map { unsafe Self.capture($0, &arena) }
+        unsafe message.n_captures = captures.count
+        unsafe message.captures = arena.pointers(captures)
         return unsafe packed(size: iot__frame__get_packed_size(&message)) { unsafe iot__frame__pack(&message, $0) }
     }
 
@@ -66,7 +69,28 @@ public enum FrameCodec {
             guard let block = unsafe message.blocks[index] else { continue }
             frame.blocks.append(try unsafe Self.block(block.pointee))
         }
+        if unsafe message.n_captures > 0 { frame.captures = try unsafe captures(message) }
+        // Cut off, a capture would be taken for the channel's own samples.
+        if frame.isCapture != (schema == Frame.captureSchema) {
+            throw Rejection(.invalidFrame, "schema \(schema) with \(frame.captures.count) captures")
+        }
         return frame
+    }
+
+    private static func captures(_ message: borrowing Iot__Frame) throws(Rejection) -> [CaptureMark] {
+        let count = unsafe message.n_captures
+        guard count <= FrameLimits.capturesMax else { throw Rejection(.invalidFrame, "\(count) captures") }
+        var captures: [CaptureMark] = []
+        for index in 0..<count {
+            guard let capture = unsafe message.captures[index] else { continue }
+            captures.append(
+                unsafe CaptureMark(
+                    alarm: text(capture.pointee.alarm_id, limit: FrameLimits.alarmBytesMax),
+                    from: Timestamp(unixNanoseconds: capture.pointee.from_unix_ns),
+                    to: Timestamp(unixNanoseconds: capture.pointee.to_unix_ns),
+                    samples: try signed(capture.pointee.samples, "samples of a capture")))
+        }
+        return captures
     }
 
     private static func block(_ block: borrowing Iot__Block) throws(Rejection) -> Block {
@@ -113,6 +137,18 @@ public enum FrameCodec {
         unsafe location.longitude = place.longitude
         unsafe location.altitude = place.altitude
         return unsafe arena.one(location)
+    }
+
+    private static func capture(
+        _ capture: CaptureMark, _ arena: inout PackingArena
+    ) -> UnsafeMutablePointer<Iot__Capture> {
+        var message = unsafe Iot__Capture()
+        unsafe iot__capture__init(&message)
+        unsafe message.alarm_id = arena.string(capture.alarm)
+        unsafe message.from_unix_ns = capture.from.unixNanoseconds
+        unsafe message.to_unix_ns = capture.to.unixNanoseconds
+        unsafe message.samples = UInt64(clamping: capture.samples)
+        return unsafe arena.one(message)
     }
 
     private static func block(_ block: Block, _ arena: inout PackingArena) -> UnsafeMutablePointer<Iot__Block> {

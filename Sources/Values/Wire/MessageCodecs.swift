@@ -145,7 +145,7 @@ public enum CommandCodec {
 }
 
 /// The named values of commands and announcements.
-private enum Arguments {
+enum Arguments {
     static func decode(
         _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Iot__Argument>?>?, _ count: Int, _ what: String
     ) throws(Rejection) -> [String: Command.Value] {
@@ -213,12 +213,14 @@ public enum AckCodec {
             release: { unsafe iot__ack__free_unpacked($0, nil) })
         return try unsafe message.read { message throws(Rejection) in
             let wire = unsafe message.outcome
-            let id = unsafe text(message.id, limit: 64)
+            let isOfAlarm = unsafe message.is_alarm != 0
+            let id = unsafe text(message.id, limit: isOfAlarm ? FrameLimits.alarmBytesMax : 64)
             guard !id.isEmpty, let outcome = outcomes.first(where: { $0.wire == wire })?.outcome else {
                 throw Rejection(.undecodable, "an Ack without an id or an outcome")
             }
             return unsafe Ack(
-                id: id, outcome: outcome, reason: text(message.reason, limit: 256), at: timestamp(message.at_unix_ns))
+                id: id, outcome: outcome, reason: text(message.reason, limit: 256), at: timestamp(message.at_unix_ns),
+                isOfAlarm: isOfAlarm)
         }
     }
 
@@ -232,6 +234,7 @@ public enum AckCodec {
             outcomes.first { $0.outcome == ack.outcome }?.wire ?? IOT__OUTCOME__OUTCOME_UNSPECIFIED
         unsafe message.reason = arena.string(ack.reason)
         unsafe message.at_unix_ns = ack.at?.unixNanoseconds ?? 0
+        unsafe message.is_alarm = ack.isOfAlarm ? 1 : 0
         return unsafe packed(size: iot__ack__get_packed_size(&message)) { unsafe iot__ack__pack(&message, $0) }
     }
 }
@@ -288,11 +291,22 @@ public enum AlarmCodec {
             }
             let boot = try unsafe signed(message.boot_id, "boot_id")
             let sequence = try unsafe signed(message.sequence, "sequence")
-            return unsafe Alarm(
-                id: id, rule: rule, channel: channel, value: message.value, limit: message.limit,
-                at: Timestamp(unixNanoseconds: message.at_unix_ns),
+            let severity = unsafe text(message.severity, limit: 16)
+            var alarm = unsafe Alarm(
+                id: id, rule: rule, severity: Alarm.Severity(rawValue: severity) ?? .warning, channel: channel,
+                value: message.value, limit: message.limit, at: Timestamp(unixNanoseconds: message.at_unix_ns),
                 position: boot == 0 ? nil : FramePosition(boot: boot, sequence: sequence),
                 text: text(message.text, limit: 512))
+            alarm.channelName = unsafe text(message.channel_name, limit: 64)
+            alarm.unit = unsafe text(message.unit, limit: 64)
+            alarm.runbook = unsafe text(message.runbook, limit: 512)
+            alarm.cause = unsafe text(message.cause, limit: 64)
+            alarm.isLate = unsafe message.late != 0
+            let stream = unsafe text(message.stream, limit: 160)
+            if !stream.isEmpty {
+                alarm.origin = unsafe Alarm.Origin(stream: stream, epoch: message.epoch, offset: message.offset)
+            }
+            return alarm
         }
     }
 
@@ -310,6 +324,17 @@ public enum AlarmCodec {
         unsafe message.boot_id = UInt64(clamping: alarm.position?.boot ?? 0)
         unsafe message.sequence = UInt64(clamping: alarm.position?.sequence ?? 0)
         unsafe message.text = arena.string(alarm.text)
+        if alarm.severity != .warning { unsafe message.severity = arena.string(alarm.severity.rawValue) }
+        unsafe message.channel_name = arena.string(alarm.channelName)
+        unsafe message.unit = arena.string(alarm.unit)
+        unsafe message.runbook = arena.string(alarm.runbook)
+        unsafe message.cause = arena.string(alarm.cause)
+        if let origin = alarm.origin {
+            unsafe message.stream = arena.string(origin.stream)
+            unsafe message.epoch = origin.epoch
+            unsafe message.offset = origin.offset
+        }
+        unsafe message.late = alarm.isLate ? 1 : 0
         return unsafe packed(size: iot__alarm__get_packed_size(&message)) { unsafe iot__alarm__pack(&message, $0) }
     }
 }

@@ -17,6 +17,8 @@ public enum Routing {
     public static let logsQueue = "logs"
     /// The queue of alarms.
     public static let alarmsQueue = "alarms"
+    /// The stream of alarms, from which any number of clients read, each from its own place.
+    public static let alarmStream = "alarms.stream"
     /// The queue of messages that matched no other queue.
     public static let unroutedQueue = "unrouted"
     /// The queue of dead-lettered messages.
@@ -88,6 +90,9 @@ public enum Routing {
         for character in subject.words { topic.append(character == "." ? "/" : character) }
         return topic
     }
+
+    /// The binding key of all alarms of a sensor.
+    public static func alarmsPattern(_ serial: SerialNumber) -> String { "sensor_\(serial).alarms.#" }
 
     /// The MQTT subscriptions of a sensor.
     public static func topicFilters(_ serial: SerialNumber) -> [String] {

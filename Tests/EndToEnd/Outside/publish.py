@@ -74,7 +74,7 @@ def rubbish(amqp):
     amqp.publish(key, random.randbytes(200))                      # undecodable
     amqp.publish(key, good[:-3])                                  # undecodable: truncated
     amqp.publish(key, b"\x00" * 1_000_000)                        # undecodable: 1 MB of junk
-    amqp.publish(key, frame(9, [1.0], schema=2))                  # newer_schema
+    amqp.publish(key, frame(9, [1.0], schema=3))                  # newer_schema
     amqp.publish(key, frame(9, [], sample_rate_hz=5.0))           # invalid_frame: no samples
     amqp.publish(key, frame(9, [1.0, 2.0], sample_rate_hz=-1.0))  # invalid_frame: no rate
     amqp.publish(key, frame(9, [0.0] * 65_537))                   # invalid_frame: too many

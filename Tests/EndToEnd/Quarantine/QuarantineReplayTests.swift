@@ -50,19 +50,19 @@ extension EndToEnd {
                 #expect(misspelt.status == 64 && misspelt.errors.contains("did you mean newer_schema"))
 
                 let shown = try await system.run("iotctl", ["quarantine", "show", "\(id)"])
-                #expect(shown.status == 0 && shown.output.contains("Header:     schema 2, boot 7, sequence 9"))
-                #expect(shown.output.contains("  0000  08 02 11 07 00 00 00 00"), "\(shown.output)")
+                #expect(shown.status == 0 && shown.output.contains("Header:     schema 3, boot 7, sequence 9"))
+                #expect(shown.output.contains("  0000  08 03 11 07 00 00 00 00"), "\(shown.output)")
                 let detail = try #require(
                     try json(try await system.run("iotctl", ["quarantine", "show", "\(id)", "-o", "json"]))
                         as? [String: Any])
                 let head = try #require(detail["header"] as? [String: Any])
-                #expect(head["schema"] as? Int == 2 && head["boot_id"] as? Int == 7 && head["sequence"] as? Int == 9)
+                #expect(head["schema"] as? Int == 3 && head["boot_id"] as? Int == 7 && head["sequence"] as? Int == 9)
                 let text = try #require(detail["payload_base64"] as? String)
                 let payload = try #require(Data(base64Encoded: text))
-                #expect(payload.count == detail["length"] as? Int && payload.starts(with: [8, 2, 17, 7]))
+                #expect(payload.count == detail["length"] as? Int && payload.starts(with: [8, 3, 17, 7]))
                 let raw = try await system.run(
                     "/bin/sh", ["-c", "\(Program.built("iotctl").path) quarantine show \(id) --raw | od -An -tx1 -N4"])
-                #expect(raw.output == " 08 02 11 07\n", "\(raw.errors)")
+                #expect(raw.output == " 08 03 11 07\n", "\(raw.errors)")
                 #expect(try await system.run("iotctl", ["quarantine", "show", "999999"]).status == 2)
 
                 try await replays(system, id)

@@ -15,20 +15,23 @@ import Wire
     @Test func commandsFindTheirSensor() throws {
         let gateway = try gateway(3)
         #expect(gateway.queue.name == "gateway_g")
-        #expect(gateway.sensor(of: "sensor_g--1.commands.sleep") == 0)
-        #expect(gateway.sensor(of: "sensor_g--3.commands.change_sample_frequency") == 2)
+        #expect(gateway.recipient(of: "sensor_g--1.commands.sleep")?.sensor == 0)
+        let third = gateway.recipient(of: "sensor_g--3.alarms.trigger")
+        #expect(third?.sensor == 2 && third?.subject == .alarm(.trigger))
         for key in [
-            "sensor_g--4.commands.sleep", "sensor_g.commands.sleep", "sensor_h--1.commands.sleep", "sensor_g--1.data",
+            "sensor_g--4.commands.sleep", "sensor_g.commands.sleep", "sensor_h--1.commands.sleep",
             "sensor_g--1.commands", "sensor_g--1.commands.a.b", "",
         ] {
-            #expect(gateway.sensor(of: key) == nil, "\(key)")
+            #expect(gateway.recipient(of: key) == nil, "\(key)")
         }
     }
 
     @Test func aLargeOneHasOneBinding() throws {
         #expect(
-            try gateway(2).bindings.map(\.key) == ["sensor_g--1.commands.#", "sensor_g--2.commands.#"])
-        #expect(try gateway(Gateway.bindingsMax).bindings.count == Gateway.bindingsMax)
+            try gateway(2).bindings.map(\.key) == [
+                "sensor_g--1.commands.#", "sensor_g--1.alarms.#", "sensor_g--2.commands.#", "sensor_g--2.alarms.#",
+            ])
+        #expect(try gateway(Gateway.bindingsMax).bindings.count == 2 * Gateway.bindingsMax)
         #expect(try gateway(Gateway.bindingsMax + 1).bindings.map(\.key) == ["*.commands.#"])
     }
 

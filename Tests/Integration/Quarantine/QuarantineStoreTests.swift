@@ -39,7 +39,8 @@ extension Integration {
         }
 
         private func replay(
-            _ system: TestSystem, as serial: SerialNumber? = nil, newest: UInt32 = Frame.schema, dryRun: Bool = false,
+            _ system: TestSystem, as serial: SerialNumber? = nil, newest: UInt32 = Frame.captureSchema,
+            dryRun: Bool = false,
             over store: StoreConnection? = nil
         ) throws -> ReplayQuarantine {
             let address = try system.settings.broker
@@ -62,23 +63,23 @@ extension Integration {
                         try await system.store.sensorIDs(for: [serial("a")])[serial("a")])
                     try await partition.commit(LedgerCache.Key(sensor: sensor, boot: 7), sequences: [0, 2, 5])
                     try await system.store.quarantine([
-                        try payload(frame(1, schema: 2)), try payload(frame(2, schema: 2)),
-                        try payload(frame(9, schema: 2)),
+                        try payload(frame(1, schema: 3)), try payload(frame(2, schema: 3)),
+                        try payload(frame(9, schema: 3)),
                     ])
                     let rows = try await records(system)
                     #expect(rows.map(\.boot) == [7, 7, 7] && rows[0].serial == "a" && rows[0].sequence == 1)
-                    let refused = Outcome.kept("newer_schema: schema 2, this release knows 1")
+                    let refused = Outcome.kept("newer_schema: schema 3, this release knows 2")
                     #expect(try await replay(system).replay(rows) == [refused, refused, refused])
                     #expect(try await records(system) == rows)
 
                     let outcomes: [Outcome] = [.stored(samples: 3), .duplicate, .stored(samples: 3)]
-                    #expect(try await replay(system, newest: 2, dryRun: true).replay(rows) == outcomes)
+                    #expect(try await replay(system, newest: 3, dryRun: true).replay(rows) == outcomes)
                     #expect(try await records(system) == rows)
                     #expect(try await system.number("SELECT count(*) FROM measurement") == 3)
 
-                    #expect(try await replay(system, newest: 2).replay(rows) == outcomes)
+                    #expect(try await replay(system, newest: 3).replay(rows) == outcomes)
                     #expect(try await records(system) == [])
-                    #expect(try await replay(system, newest: 2).replay(rows) == [.gone, .gone, .gone])
+                    #expect(try await replay(system, newest: 3).replay(rows) == [.gone, .gone, .gone])
                     let stored = try await system.store.fetchOne(
                         """
                         SELECT string_agg(sequence::text, ',' ORDER BY sequence) AS sequences,

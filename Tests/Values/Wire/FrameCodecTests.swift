@@ -66,7 +66,9 @@ import Time
             let bytes = FrameCodec.encode(frame)
             for length in 0..<bytes.count {
                 guard case .success(let part) = FrameCodec.read(Array(bytes.prefix(length))) else { continue }
-                #expect(part.blocks.count < frame.blocks.count && frame.blocks.starts(with: part.blocks))
+                #expect(part.blocks.count < frame.blocks.count || part.captures.count < frame.captures.count)
+                #expect(frame.blocks.starts(with: part.blocks) && frame.captures.starts(with: part.captures))
+                #expect(part.isCapture == frame.isCapture)
                 #expect(part.position == frame.position && part.start == frame.start)
             }
         }
@@ -129,8 +131,8 @@ import Time
             (Raw.frame([]), "invalid_frame: no blocks"),
             (Raw.frame(schema: 0, [Raw.value(channel: 0)]), "undecodable: a Frame without a schema"),
             ([], "undecodable: a Frame without a schema"),
-            (Raw.frame(schema: 2, [Raw.value(channel: 0)]), "newer_schema: schema 2, this release knows 1"),
-            (Raw.frame(schema: 2, []), "newer_schema: schema 2, this release knows 1"),
+            (Raw.frame(schema: 3, [Raw.value(channel: 0)]), "newer_schema: schema 3, this release knows 2"),
+            (Raw.frame(schema: 3, []), "newer_schema: schema 3, this release knows 2"),
             (Raw.frame(boot: 1 << 63, [Raw.value(channel: 0)]), "invalid_frame: boot_id above 2^63 - 1"),
             (Raw.frame(boot: .max, [Raw.value(channel: 0)]), "invalid_frame: boot_id above 2^63 - 1"),
             (Raw.frame(sequence: 1 << 63, [Raw.value(channel: 0)]), "invalid_frame: sequence above 2^63 - 1"),

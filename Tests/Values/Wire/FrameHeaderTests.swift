@@ -51,10 +51,10 @@ import Testing
     @Test func aLaterReleaseReadsALaterSchema() throws {
         let frame = SplitMix64.sample
         var bytes = FrameCodec.encode(frame)
-        bytes[1] = 2
-        #expect(throws: Rejection(.newerSchema, "schema 2, this release knows 1")) {
+        bytes[1] = 3
+        #expect(throws: Rejection(.newerSchema, "schema 3, this release knows 2")) {
             try unsafe DataPayload.decode(bytes.span.bytes)
         }
-        #expect(try unsafe DataPayload.decode(bytes.span.bytes, newest: 2) == frame)
+        #expect(try unsafe DataPayload.decode(bytes.span.bytes, newest: 3) == frame)
     }
 }

@@ -197,11 +197,16 @@ import Time
     }
 
     private func expect(_ fields: FrameFields, says frame: Frame) throws {
-        #expect(fields.schema == "1" && fields.sample_rate_hz == frame.rate?.hertz)
+        #expect(fields.schema == (frame.isCapture ? "2" : "1") && fields.sample_rate_hz == frame.rate?.hertz)
         #expect(fields.boot_id.map { Int64($0) } ?? 0 == frame.position?.boot)
         #expect(fields.sequence.map { Int64($0) } ?? 0 == frame.position?.sequence)
         #expect(fields.start_unix_ns.flatMap { Int64($0) } == frame.start?.unixNanoseconds)
         #expect(fields.location?.latitude == frame.place?.latitude)
+        #expect((fields.captures ?? []).map(\.alarm_id) == frame.captures.map(\.alarm))
+        #expect((fields.captures ?? []).map { Int64($0.samples ?? "") } == frame.captures.map(\.samples))
+        #expect(
+            (fields.captures ?? []).map { Int64($0.from_unix_ns ?? "0") } == frame.captures.map(\.from.unixNanoseconds))
+        #expect((fields.captures ?? []).map { Int64($0.to_unix_ns ?? "0") } == frame.captures.map(\.to.unixNanoseconds))
         try #require(fields.blocks.count == frame.blocks.count)
         for (found, block) in zip(fields.blocks, frame.blocks) {
             #expect(.number(found.channel.flatMap { Int16($0) } ?? 0) == block.channel)
@@ -240,6 +245,13 @@ import Time
             var counts: Counts?
             var value: Double?
         }
+        struct Capture: Decodable {
+            var alarm_id: String
+            var from_unix_ns: String?
+            var to_unix_ns: String?
+            var samples: String?
+        }
+        var captures: [Capture]?
         var schema: String
         var boot_id: String?
         var sequence: String?

@@ -121,6 +121,9 @@ import Testing
         #expect((LogLineCodec.textBytesMax - 3...LogLineCodec.textBytesMax).contains(line.text.utf8.count))
         let answer = try ack(AckCodec.encode(Ack(id: long, outcome: .failed, reason: long, at: nil))).get()
         #expect(long.hasPrefix(answer.id) && (61...64).contains(answer.id.utf8.count))
+        let heard = Ack(id: long, outcome: .received, at: nil, isOfAlarm: true)
+        let alarm = try ack(AckCodec.encode(heard)).get().id
+        #expect(long.hasPrefix(alarm) && (157...160).contains(alarm.utf8.count))
         #expect(long.hasPrefix(answer.reason) && (253...256).contains(answer.reason.utf8.count))
     }
 

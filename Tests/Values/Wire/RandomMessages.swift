@@ -41,7 +41,18 @@ extension SplitMix64 {
                 latitude: .random(in: -90...90, using: &self), longitude: .random(in: -180...180, using: &self),
                 altitude: .random(in: -500...9000, using: &self))
         }
+        if next().isMultiple(of: 4), frame.start != nil { frame.captures = captures() }
         return frame
+    }
+
+    private mutating func captures() -> [CaptureMark] {
+        (0..<Int.random(in: 1...FrameLimits.capturesMax, using: &self)).map { _ in
+            let from = Int64.random(in: .min...(.max - 1), using: &self)
+            return CaptureMark(
+                alarm: "id\(next())", from: Timestamp(unixNanoseconds: from),
+                to: Timestamp(unixNanoseconds: .random(in: (from + 1)...(.max), using: &self)),
+                samples: .random(in: 1...FrameLimits.framesMax, using: &self))
+        }
     }
 
     private mutating func samples(_ count: Int) -> Samples {
@@ -83,7 +94,7 @@ extension SplitMix64 {
     mutating func ack() -> Ack {
         Ack(
             id: "id\(next())", outcome: Ack.Outcome.allCases.randomElement(using: &self) ?? .failed, reason: text(60),
-            at: time())
+            at: time(), isOfAlarm: Bool.random(using: &self))
     }
 
     mutating func logLine() -> LogLine {
@@ -93,12 +104,20 @@ extension SplitMix64 {
     }
 
     mutating func alarm() -> Alarm {
-        Alarm(
-            id: "id\(next())", rule: "limit:" + text(20), channel: .random(in: 0...(.max), using: &self),
+        var alarm = Alarm(
+            id: "id\(next())", rule: "limit:" + text(20),
+            severity: Alarm.Severity.allCases.randomElement(using: &self) ?? .warning,
+            channel: .random(in: 0...(.max), using: &self),
             value: .random(in: -1e9...1e9, using: &self), limit: .random(in: -1e9...1e9, using: &self),
             at: time() ?? Timestamp(unixNanoseconds: 0),
             position: Bool.random(using: &self) ? FramePosition(boot: number() + 1, sequence: number()) : nil,
             text: text(60))
+        (alarm.channelName, alarm.unit, alarm.runbook, alarm.cause) = (text(20), text(20), text(60), text(20))
+        alarm.isLate = Bool.random(using: &self)
+        if Bool.random(using: &self) {
+            alarm.origin = Alarm.Origin(stream: "!" + text(20), epoch: number(), offset: number())
+        }
+        return alarm
     }
 }
 

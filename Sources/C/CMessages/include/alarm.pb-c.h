@@ -31,12 +31,12 @@ struct  Iot__Alarm
    */
   char *id;
   /*
-   * The rule that decided, "limit:<channel name>:high" or "…:low".
+   * The name of the rule, such as "limit:<channel name>:high" for a limit that was set with `iotctl set`.
    */
   char *rule;
   uint32_t channel;
   /*
-   * The value that crossed the limit, and the limit.
+   * The value that decided, and the limit that it was compared with.
    */
   double value;
   double limit;
@@ -50,10 +50,41 @@ struct  Iot__Alarm
    * One sentence for people.
    */
   char *text;
+  /*
+   * "info", "warning" or "critical"; empty means warning.
+   */
+  char *severity;
+  /*
+   * The channel's name; empty if the rule concerns the whole sensor.
+   */
+  char *channel_name;
+  /*
+   * The unit of value and limit.
+   */
+  char *unit;
+  /*
+   * A link for the operator.
+   */
+  char *runbook;
+  /*
+   * Of a clear: why the alarm ended if it was not the signal, such as "rule_changed"; empty otherwise.
+   */
+  char *cause;
+  /*
+   * The stream that was evaluated, the epoch of the replica that did it, and the offset of the message that decided. A
+   * receiver drops what a lower epoch says of a stream after it has heard a higher one.
+   */
+  char *stream;
+  int64_t epoch;
+  int64_t offset;
+  /*
+   * Whether the alarm was evaluated long after its time, because its evaluator was away.
+   */
+  protobuf_c_boolean late;
 };
 #define IOT__ALARM__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&iot__alarm__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 /* Iot__Alarm methods */

@@ -25,7 +25,7 @@ typedef struct Iot__Ack Iot__Ack;
 typedef enum _Iot__Outcome {
   IOT__OUTCOME__OUTCOME_UNSPECIFIED = 0,
   /*
-   * The command has arrived; another ack follows.
+   * The command or alarm has arrived; another ack may follow.
    */
   IOT__OUTCOME__OUTCOME_RECEIVED = 1,
   IOT__OUTCOME__OUTCOME_SUCCEEDED = 2,
@@ -104,7 +104,7 @@ struct  Iot__Ack
 {
   ProtobufCMessage base;
   /*
-   * The id of the command or alarm that this answers.
+   * The id of the command or alarm that this answers; at most 160 bytes.
    */
   char *id;
   Iot__Outcome outcome;
@@ -116,10 +116,15 @@ struct  Iot__Ack
    * Nanoseconds since 1970-01-01T00:00:00Z.
    */
   int64_t at_unix_ns;
+  /*
+   * What `id` names: true an alarm of the sensor, false a command. Of an alarm OUTCOME_RECEIVED says that the sensor heard
+   * its trigger, and the other outcomes what became of the event capture.
+   */
+  protobuf_c_boolean is_alarm;
 };
 #define IOT__ACK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&iot__ack__descriptor) \
-    , (char *)protobuf_c_empty_string, IOT__OUTCOME__OUTCOME_UNSPECIFIED, (char *)protobuf_c_empty_string, 0 }
+    , (char *)protobuf_c_empty_string, IOT__OUTCOME__OUTCOME_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /* Iot__Command methods */

@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Iot__Frame Iot__Frame;
+typedef struct Iot__Capture Iot__Capture;
 typedef struct Iot__Location Iot__Location;
 typedef struct Iot__Block Iot__Block;
 typedef struct Iot__Floats Iot__Floats;
@@ -35,7 +36,8 @@ struct  Iot__Frame
 {
   ProtobufCMessage base;
   /*
-   * Version of this message. 1 is the only one; an ingester that meets another keeps the payload for later.
+   * Version of this message: 1, and 2 where `captures` is not empty. An ingester that meets a newer one keeps the payload
+   * for later.
    */
   uint32_t schema;
   /*
@@ -64,10 +66,42 @@ struct  Iot__Frame
    */
   size_t n_blocks;
   Iot__Block **blocks;
+  /*
+   * Where there are any, the samples belong to event captures of these alarms, at most 16: they are stored apart from the
+   * channel's own, and neither judged by rules nor shown as newest values. The Frame is numbered like every other.
+   */
+  size_t n_captures;
+  Iot__Capture **captures;
 };
 #define IOT__FRAME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&iot__frame__descriptor) \
-    , 0, 0, 0, 0, 0, NULL, 0,NULL }
+    , 0, 0, 0, 0, 0, NULL, 0,NULL, 0,NULL }
+
+
+/*
+ * Samples around an alarm, as its sensor plans to send them: the same in every Frame of the capture.
+ */
+struct  Iot__Capture
+{
+  ProtobufCMessage base;
+  /*
+   * The id of the alarm; at most 160 bytes.
+   */
+  char *alarm_id;
+  /*
+   * When the first sample was taken, and a time after the last one, by the sensor's clock, nanoseconds since
+   * 1970-01-01T00:00:00Z.
+   */
+  int64_t from_unix_ns;
+  int64_t to_unix_ns;
+  /*
+   * Samples of each channel in that time. The capture is complete when as many are stored.
+   */
+  uint64_t samples;
+};
+#define IOT__CAPTURE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&iot__capture__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 struct  Iot__Location
@@ -172,6 +206,25 @@ Iot__Frame *
 void   iot__frame__free_unpacked
                      (Iot__Frame *message,
                       ProtobufCAllocator *allocator);
+/* Iot__Capture methods */
+void   iot__capture__init
+                     (Iot__Capture         *message);
+size_t iot__capture__get_packed_size
+                     (const Iot__Capture   *message);
+size_t iot__capture__pack
+                     (const Iot__Capture   *message,
+                      uint8_t             *out);
+size_t iot__capture__pack_to_buffer
+                     (const Iot__Capture   *message,
+                      ProtobufCBuffer     *buffer);
+Iot__Capture *
+       iot__capture__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   iot__capture__free_unpacked
+                     (Iot__Capture *message,
+                      ProtobufCAllocator *allocator);
 /* Iot__Location methods */
 void   iot__location__init
                      (Iot__Location         *message);
@@ -253,6 +306,9 @@ void   iot__counts__free_unpacked
 typedef void (*Iot__Frame_Closure)
                  (const Iot__Frame *message,
                   void *closure_data);
+typedef void (*Iot__Capture_Closure)
+                 (const Iot__Capture *message,
+                  void *closure_data);
 typedef void (*Iot__Location_Closure)
                  (const Iot__Location *message,
                   void *closure_data);
@@ -272,6 +328,7 @@ typedef void (*Iot__Counts_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor iot__frame__descriptor;
+extern const ProtobufCMessageDescriptor iot__capture__descriptor;
 extern const ProtobufCMessageDescriptor iot__location__descriptor;
 extern const ProtobufCMessageDescriptor iot__block__descriptor;
 extern const ProtobufCMessageDescriptor iot__floats__descriptor;

@@ -1,5 +1,6 @@
 public import Model
 public import Postgres
+internal import Rules
 public import Time
 
 /// A command that the registry is to send.
@@ -307,6 +308,31 @@ extension Session {
             UPDATE command c SET state = 'failed', reason = u.reason, finished_at = now(), send_at = NULL
               FROM unnest(\(commands.map(\.id))::text[], \(commands.map(\.reason))::text[]) AS u(command_id, reason)
              WHERE c.command_id = u.command_id AND c.state IN ('queued', 'delivered')
+            """)
+    }
+
+    /// Writes the commands that follow from alarms; the registry sends them. A sensor that was deleted gets none.
+    /// - Parameter actions: the actions of rules, by the rule's name.
+    func queueCommands(
+        of alarms: [(sensor: SensorID, edge: Alarm.Edge, alarm: Alarm)], actions: [String: [AlarmAction]]
+    ) throws {
+        let commands = alarms.flatMap { sensor, edge, alarm in
+            (actions[alarm.rule] ?? []).enumerated().filter { $0.element.edge == edge }.map { index, action in
+                (sensor: sensor, command: action.command(for: alarm, index: index, now: .now))
+            }
+        }
+        if commands.isEmpty { return }
+        try run(
+            """
+            INSERT INTO command (command_id, serial, name, arguments, issuer, state, issued_at, expires_at, send_at)
+            SELECT u.command_id, s.serial, u.name, u.arguments, u.issuer, 'queued', now(), u.expires_at, now()
+              FROM unnest(\(commands.map(\.command.id))::text[], \(commands.map(\.sensor))::int[],
+                          \(commands.map(\.command.name))::text[],
+                          \(commands.map { TwinJSON.object($0.command.arguments) })::jsonb[],
+                          \(commands.map(\.command.issuer))::text[], \(commands.map(\.command.expires))::timestamptz[])
+                AS u(command_id, sensor_id, name, arguments, issuer, expires_at)
+              JOIN sensor s USING (sensor_id) WHERE s.deleted_at IS NULL ORDER BY u.command_id
+            ON CONFLICT (command_id) DO NOTHING
             """)
     }
 

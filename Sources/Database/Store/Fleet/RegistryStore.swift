@@ -1,5 +1,6 @@
 public import Model
 public import Postgres
+public import Rules
 public import Time
 
 /// What an announcement, an answer or a command says of a sensor, with the broker's stamp.
@@ -68,21 +69,27 @@ extension StoreConnection {
         var words = SensorWords()
         var commands: [Received<Command>] = []
         var acks: [Received<Ack>] = []
+        var alarmAnswers: [Received<Ack>] = []
         for message in messages {
             switch message {
             case .announcement(let heard): words.note(heard)
             case .ack(let heard):
                 words.note(heard)
-                if !Command.isTime(id: heard.content.id) { acks.append(heard) }
+                if heard.content.isOfAlarm {
+                    alarmAnswers.append(heard)
+                } else if !Command.isTime(id: heard.content.id) {
+                    acks.append(heard)
+                }
             case .command(let heard): if !Command.isTime(id: heard.content.id) { commands.append(heard) }
             }
         }
         // Outside the transaction: a number that is drawn stays drawn.
         // A deleted sensor's Last Will is no message from the sensor.
         _ = try sensorIDs(for: words.wills.map(\.serial), reviving: false)
-        try withSensorIDs(for: words.announced) { [words, commands, acks] _, session in
+        try withSensorIDs(for: words.announced) { [words, commands, acks, alarmAnswers] _, session in
             try session.record(commands)
             try session.record(acks)
+            try session.record(alarmAnswers: alarmAnswers)
             try session.record(words)
         }
     }
@@ -91,39 +98,54 @@ extension StoreConnection {
     ///
     /// An alarm that was on its way when its sensor was deleted is written as cleared by the deletion, or not at all if the
     /// history was deleted too; one of a renamed sensor belongs to the sensor with the new name.
+    /// - Parameter actions: the actions of rules, by the rule's name. Their commands are written in the same transaction, once
+    ///   for each beginning and end of an alarm.
     /// - Throws: `StoreError`.
-    public func record(alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)]) throws {
+    public func record(
+        alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)], actions: [String: [AlarmAction]] = [:]
+    ) throws {
         // In order of id, so that two writers of the same alarms cannot wait for each other.
         let alarms = alarms.sorted { $0.heard.content.id < $1.heard.content.id }
         if alarms.isEmpty { return }
         // No number was read before, so each version will do.
         try transaction(prelude: "SELECT names_hold(NULL)") { session in
+            var news: [(sensor: SensorID, edge: Alarm.Edge, alarm: Alarm)] = []
             for (sensor, edge, heard) in try session.numbered(alarms) {
                 let alarm = heard.content
-                let common: SQL =
-                    "\(alarm.id), \(sensor), \(alarm.channel), \(alarm.rule), \(alarm.at), \(alarm.value)"
+                let changed: Int
+                let common: SQL = """
+                    \(alarm.id), \(sensor), \(alarm.channel), \(alarm.rule), \(alarm.severity.rawValue),
+                    nullif(\(alarm.channelName), ''), nullif(\(alarm.unit), ''), nullif(\(alarm.runbook), ''),
+                    \(alarm.origin?.stream), \(alarm.origin?.epoch), \(alarm.origin?.offset), \(alarm.isLate)
+                    """
                 switch edge {
                 case .trigger:
-                    try session.run(
+                    changed = try session.run(
                         """
-                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, raised_at, value, limit_value, text)
-                        VALUES (\(common), \(alarm.limit), \(alarm.text))
+                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, severity, channel_name, unit, runbook,
+                                                stream, epoch, stream_offset, late, raised_at, value, limit_value, text)
+                        VALUES (\(common), \(alarm.at), \(alarm.value), \(alarm.limit), \(alarm.text))
                         ON CONFLICT (alarm_id) DO UPDATE
                         SET raised_at = EXCLUDED.raised_at, value = EXCLUDED.value, limit_value = EXCLUDED.limit_value,
-                            text = EXCLUDED.text
+                            text = EXCLUDED.text, epoch = EXCLUDED.epoch, stream_offset = EXCLUDED.stream_offset,
+                            late = EXCLUDED.late
                         WHERE a.raised_at IS NULL
                         """)
                 case .clear:
-                    try session.run(
+                    changed = try session.run(
                         """
-                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, cleared_at, clear_value)
-                        VALUES (\(common))
+                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, severity, channel_name, unit, runbook,
+                                                stream, epoch, stream_offset, late, cleared_at, clear_value, clear_cause)
+                        VALUES (\(common), \(alarm.at), \(alarm.value), nullif(\(alarm.cause), ''))
                         ON CONFLICT (alarm_id) DO UPDATE
-                        SET cleared_at = EXCLUDED.cleared_at, clear_value = EXCLUDED.clear_value
+                        SET cleared_at = EXCLUDED.cleared_at, clear_value = EXCLUDED.clear_value,
+                            clear_cause = EXCLUDED.clear_cause
                         WHERE a.cleared_at IS NULL
                         """)
                 }
+                if changed > 0 { news.append((sensor, edge, alarm)) }
             }
+            try session.queueCommands(of: news, actions: actions)
             try session.run(
                 """
                 UPDATE alarm a SET cleared_at = greatest(a.raised_at, s.deleted_at), clear_cause = 'sensor_deleted'

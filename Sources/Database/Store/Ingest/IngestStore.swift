@@ -72,6 +72,8 @@ public struct IngestBatch: Sendable {
     public var places: [(sensor: SensorID, time: Timestamp, place: GeoPosition)] = []
     /// Newest values that are due.
     public var latest: [LatestValue] = []
+    /// Event captures with frames in here.
+    public var captures: Set<StoredCapture> = []
     /// Changed states of limits.
     public var limitStates: [(channel: ChannelID, state: LimitState)] = []
 
@@ -128,6 +130,7 @@ extension StoreConnection {
         ) { session in
             try session.copy(batch.measurements, to: MeasurementRow.copyTarget) { $1.append($0) }
             try Self.noteLate(batch.measurements.filter { $0.time < lateBefore }, session)
+            try Self.write(batch.captures, session)
             try Self.write(batch.ledger, stream: batch.lease.stream, session)
             try Self.write(batch.quarantine, session)
             try Self.write(batch.holes, batch.lease, session)

@@ -69,6 +69,8 @@ public struct QuarantineBatch: Sendable {
     public var places: [(sensor: SensorID, time: Timestamp, place: GeoPosition)] = []
     /// New latest values.
     public var latest: [LatestValue] = []
+    /// Event captures with frames in here.
+    public var captures: Set<StoredCapture> = []
 
     /// A batch that deletes these rows and stores nothing yet.
     public init(ids: [Int64]) { self.ids = ids }
@@ -148,6 +150,7 @@ extension StoreConnection {
             try Self.write(batch.ledger, stream: nil, session)
             try Self.write(batch.places, session)
             try Self.write(batch.latest, session)
+            try Self.write(batch.captures, session)
         }
     }
 

@@ -6,6 +6,8 @@ extension StoreConnection {
     /// Records rows that may be late for the rollups, in the transaction that stores them. Superfluous records do no
     /// harm, but a row that is not recorded would be missing from the rollups permanently.
     static func noteLate(_ rows: [MeasurementRow], _ session: borrowing Session) throws {
+        // Samples of captures are no part of the rollups.
+        let rows = rows.filter { $0.channel.number >= 0 }
         if rows.isEmpty { return }
         try session.run(
             """

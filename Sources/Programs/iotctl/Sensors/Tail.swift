@@ -54,6 +54,8 @@ struct Tail: AsyncParsableCommand {
             let keys = numbers.map { Routing.key($0, .data) }
             try await live.follow(keys, over: connections, lengthMax: 1000, state: ()) { delivery, _ in
                 let frame = unsafe try DataPayload.decode(delivery.body.span.bytes)
+                // The samples of an event capture are older than those that were shown already.
+                if frame.isCapture { return [] }
                 let serial = try? Routing.parse(key: delivery.key).serial
                 let view = FrameView(
                     frame, of: serial, receivedUnixMilliseconds: delivery.receivedUnixMilliseconds,

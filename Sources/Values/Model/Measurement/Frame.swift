@@ -2,8 +2,11 @@ public import Time
 
 /// The content of one data message of a sensor: samples of one or more channels that were taken together.
 public struct Frame: Sendable, Equatable {
-    /// The version of the wire format that this release writes and reads.
+    /// The version of the wire format of ordinary frames, and of announcements.
     public static let schema: UInt32 = 1
+    /// The version of frames of event captures, and the newest that this release reads. A release that does not know
+    /// captures must not store their samples among the channel's own: it keeps the frames for later.
+    public static let captureSchema: UInt32 = 2
 
     /// The boot and the sequence of the frame. Nil for devices that do not number their messages (JSON).
     public var position: FramePosition?
@@ -15,6 +18,9 @@ public struct Frame: Sendable, Equatable {
     public var place: GeoPosition?
     /// The samples, one block for each channel.
     public var blocks: [Block]
+    /// The event captures that the samples belong to; none in ordinary frames. Samples of captures are stored apart from
+    /// the channel's own; they are neither newest values, nor judged by rules, nor part of statistics.
+    public var captures: [CaptureMark] = []
 
     /// A frame of these parts; `validate()` checks it.
     public init(
@@ -26,6 +32,9 @@ public struct Frame: Sendable, Equatable {
         self.place = place
         self.blocks = blocks
     }
+
+    /// Whether the samples belong to event captures.
+    public var isCapture: Bool { !captures.isEmpty }
 
     /// The number of samples in all blocks together.
     public var sampleCount: Int { blocks.reduce(0) { $0 + $1.samples.count } }

@@ -45,6 +45,10 @@ public enum FrameLimits {
     public static let samplesMax = 65_536
     /// Blocks in one frame.
     public static let blocksMax = 64
+    /// Event captures that a frame may belong to.
+    public static let capturesMax = 16
+    /// Bytes of an alarm's id.
+    public static let alarmBytesMax = 160
     /// Bytes of one message: 1 MiB.
     public static let messageBytesMax = 1 << 20
     /// Nanoseconds from the first sample to the last: one day, so that no frame is spread over many chunks.
@@ -83,6 +87,7 @@ extension Frame {
             throw Rejection(.invalidFrame, "sequence not below 2^53")
         }
         if let place, !place.isValid { throw Rejection(.invalidFrame, "a place that is not on Earth") }
+        if isCapture { try validateCaptures() }
     }
 
     /// Checks the span of a frame whose longest block has that many samples. The span is computed once, because this is
@@ -96,6 +101,19 @@ extension Frame {
         let minutes = Self.minutesMax(span: span)
         guard blocks.count * minutes <= FrameLimits.rowsMax else {
             throw Rejection(.invalidFrame, "\(blocks.count) blocks over \(minutes) minutes: too many rows")
+        }
+    }
+
+    private func validateCaptures() throws(Rejection) {
+        guard captures.count <= FrameLimits.capturesMax else {
+            throw Rejection(.invalidFrame, "\(captures.count) captures, at most \(FrameLimits.capturesMax)")
+        }
+        // Without a number a repeat would be stored again, and without a time nobody could find it.
+        guard position != nil, start != nil else { throw Rejection(.invalidFrame, "a capture without boot or time") }
+        for capture in captures {
+            guard (1...FrameLimits.alarmBytesMax).contains(capture.alarm.utf8.count), capture.from < capture.to,
+                (1...FrameLimits.framesMax).contains(capture.samples)
+            else { throw Rejection(.invalidFrame, "a capture without alarm, span or samples") }
         }
     }
 

@@ -35,7 +35,8 @@ public struct RowCutter: Sendable {
 
     /// The rows of a valid frame, block by block, each block's in order of time.
     ///
-    /// How a frame is cut says nothing: limits and newest values go by the whole of a block.
+    /// How a frame is cut says nothing: limits and newest values go by the whole of a block. The rows of a capture have
+    /// numbers of channels of their own (`ChannelID.ofCaptures`), and it has no wholes.
     /// - Parameters:
     ///   - channelNumber: the number of a channel; names must have been given one before.
     ///   - whole: called with each block as if it were one row, whatever minutes it touches.
@@ -49,7 +50,8 @@ public struct RowCutter: Sendable {
         let trusted = clockRule.judge(start: frame.start, spanNanoseconds: frame.spanNanoseconds, received: received)
         for block in frame.blocks {
             guard let number = channelNumber(block.channel) else { continue }
-            let channel = ChannelID(sensor: sensor, number: number)
+            var channel = ChannelID(sensor: sensor, number: number)
+            if frame.isCapture { channel = channel.ofCaptures }
             func row(_ range: Range<Int>) -> MeasurementRow {
                 let offset = range.lowerBound == 0 ? 0 : frame.rate?.nanoseconds(toSample: Int64(range.lowerBound)) ?? 0
                 let samples = block.samples.slice(range)
@@ -64,6 +66,7 @@ public struct RowCutter: Sendable {
             Self.forEachMinute(of: block.samples.count, start: trusted.time, rate: frame.rate) { range in
                 let part = row(range)
                 emit(part)
+                if frame.isCapture { return }
                 if range == all { whole?(part) } else if range.lowerBound == 0 { whole?(row(all)) }
             }
         }

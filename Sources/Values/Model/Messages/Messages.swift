@@ -157,7 +157,7 @@ public struct Command: Sendable, Equatable {
     public static func isTime(id: String) -> Bool { id.hasPrefix(timeIDPrefix) }
 }
 
-/// A sensor's answer to a command.
+/// A sensor's answer to a command, or to an alarm of its own.
 public struct Ack: Sendable, Equatable {
     /// The progress that an answer reports.
     public enum Outcome: String, Sendable, CaseIterable {
@@ -174,7 +174,7 @@ public struct Ack: Sendable, Equatable {
     /// The reason of the rejection of an expired command.
     public static let expired = "expired"
 
-    /// The command's id.
+    /// The id of the command or alarm.
     public var id: String
     /// The reported progress.
     public var outcome: Outcome
@@ -182,13 +182,17 @@ public struct Ack: Sendable, Equatable {
     public var reason: String
     /// The time of the answer, by the sensor's clock.
     public var at: Timestamp?
+    /// Whether `id` is that of an alarm: then `received` says that the sensor heard the alarm's trigger, and the other
+    /// outcomes what became of the event capture.
+    public var isOfAlarm: Bool
 
-    /// An answer to the command with that id.
-    public init(id: String, outcome: Outcome, reason: String = "", at: Timestamp?) {
+    /// An answer to the command or alarm with that id.
+    public init(id: String, outcome: Outcome, reason: String = "", at: Timestamp?, isOfAlarm: Bool = false) {
         self.id = id
         self.outcome = outcome
         self.reason = reason
         self.at = at
+        self.isOfAlarm = isOfAlarm
     }
 }
 
@@ -221,48 +225,5 @@ public struct LogLine: Sendable, Equatable {
         self.level = level
         self.text = text
         self.boot = boot
-    }
-}
-
-/// An alarm: a value left its limits or returned within them.
-public struct Alarm: Sendable, Equatable {
-    /// Whether the alarm begins or ends.
-    public enum Edge: String, Sendable, CaseIterable {
-        /// The value left its limits: the alarm begins.
-        case trigger
-        /// The value returned within its limits: the alarm ends.
-        case clear
-    }
-
-    /// The alarm's id, the same for a trigger and the clear that ends it.
-    public var id: String
-    /// The rule's name: "limit:temperature:high".
-    public var rule: String
-    /// The channel's number.
-    public var channel: Int16
-    /// The value that crossed the limit.
-    public var value: Double
-    /// The limit.
-    public var limit: Double
-    /// The trusted time of the frame that caused the change.
-    public var at: Timestamp
-    /// The position of the frame that caused the change, if its device numbers frames.
-    public var position: FramePosition?
-    /// A description in one sentence.
-    public var text: String
-
-    /// An alarm of these parts.
-    public init(
-        id: String, rule: String, channel: Int16, value: Double, limit: Double, at: Timestamp,
-        position: FramePosition?, text: String
-    ) {
-        self.id = id
-        self.rule = rule
-        self.channel = channel
-        self.value = value
-        self.limit = limit
-        self.at = at
-        self.position = position
-        self.text = text
     }
 }
