@@ -234,7 +234,9 @@ extension DoctorFacts {
         }
         func gigabytes(_ bytes: Int64) -> String { "\((Double(bytes) / 1e8).rounded() / 10) GB" }
         guard let disk = smallestDisk else {
-            return .notChecked("disk", "no node reports its disk", fix: "rabbitmq-diagnostics status")
+            return .notChecked(
+                "disk", "no node reports its disk",
+                fix: "wait some seconds if RabbitMQ has just started; else rabbitmq-diagnostics status")
         }
         let text = "\(gigabytes(disk.free)) free at \(disk.node), publishers are blocked below \(gigabytes(disk.limit))"
         if disk.free < disk.limit { return .problem("disk", text, fix: "free or add disk space at the broker") }

@@ -21,7 +21,7 @@ struct SensorRegistry: AsyncParsableCommand {
             broker block commands and alarms. DATABASE_DISK is a folder on the database's
             volume, or the volume's size, such as 200GB: the registry then predicts when the
             disk is full. POLICIES takes values of --policy with commas between them, such
-            as measurement=30d,sensor_log=7d,measurement.columnstore=1d. NOTIFY_CONFIG names a
+            as measurement=30d,sensor_log=14d,measurement.columnstore=1d. NOTIFY_CONFIG names a
             file with the receivers of alarms: docs/notify.md.
             """)
 
