@@ -1,16 +1,6 @@
 public import Model
 internal import Time
 
-/// Why encoded state cannot be used.
-public enum RuleStateError: Error, Sendable, Equatable {
-    /// It was written by another release, whose version is given.
-    case otherVersion(Int)
-    /// It belongs to this revision.
-    case otherRevision(Int64)
-    /// It is damaged.
-    case damaged
-}
-
 extension RuleEngine {
     /// The version of the encoding.
     static let version: UInt8 = 1
