@@ -147,6 +147,10 @@ public struct ReplayQuarantine: Sendable {
         if let (serial, subject) = try? Routing.parse(key: record.key) {
             return (self.serial ?? record.serial.flatMap { SerialNumber($0) } ?? serial, subject)
         }
+        if record.key == record.source, record.offset != nil {
+            throw Obstacle(
+                text: "no sensor sent it: so the owner of a partition ticks, which an older release does not know")
+        }
         guard let serial else {
             throw Obstacle(text: "its key \(record.key) is none of ours; --as-sensor says whose it is")
         }

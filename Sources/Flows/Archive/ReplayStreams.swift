@@ -201,6 +201,7 @@ public struct ReplayStreams: Sendable {
                 received.append(delivery.received)
                 summary.messages += 1
             } catch {
+                if TickCodec.decode(delivery.body) != nil { continue }
                 // A message whose key names no sensor can't belong to the requested sensors.
                 guard serials.isEmpty || error.reason != .badSerial else { continue }
                 summary.messages += 1

@@ -6,31 +6,23 @@ internal import Model
 internal import Service
 internal import Wire
 
-/// Publishes alarms, over a connection that is opened when the first one is raised.
+/// Publishes the alarms and ticks of a replica, over a connection that is opened for the first of them.
 actor AlarmPublisher {
     private let context: Runtime
-    private var broker: BrokerConnection?
+    private var opening: Task<BrokerConnection, any Error>?
 
     init(_ context: Runtime) { self.context = context }
 
-    /// Publishes and waits for the confirms.
-    /// - Throws: `BrokerError`; then the batch that raised the alarms must not be committed.
+    /// Publishes alarms and waits for the confirms.
+    /// - Throws: `BrokerError`; then they must be published again.
     func publish(_ events: [AlarmEvent]) async throws {
         if events.isEmpty { return }
-        let broker = try await connection()
-        let messages = events.map { event in
-            OutgoingMessage(
-                exchange: Routing.exchange, key: Routing.key(event.serial, .alarm(event.edge)),
-                body: AlarmCodec.encode(event.alarm))
-        }
-        do {
-            let outcomes = try await broker.publish(messages)
-            guard outcomes.allSatisfy({ $0 == .confirmed }) else { throw BrokerError.lost("an alarm was refused") }
-        } catch {
-            self.broker = nil
-            await broker.close()
-            throw error
-        }
+        try await publish(
+            events.map { event in
+                OutgoingMessage(
+                    exchange: Routing.exchange, key: Routing.key(event.serial, .alarm(event.edge)),
+                    body: AlarmCodec.encode(event.alarm))
+            })
         for event in events {
             context.metrics.count(
                 "iot_ingest_alarms_published_total", "Alarms published.", labels: "edge=\"\(event.edge.rawValue)\"")
@@ -38,19 +30,36 @@ actor AlarmPublisher {
         }
     }
 
-    func close() async { await broker?.close() }
+    /// Publishes messages and waits for the confirms.
+    /// - Throws: `BrokerError`; some may have arrived.
+    func publish(_ messages: [OutgoingMessage]) async throws {
+        let opening = opening ?? Task { [context] in try await context.connectBroker("alarms") }
+        self.opening = opening
+        let outcomes: [PublishOutcome]
+        do { outcomes = try await opening.value.publish(messages) } catch {
+            if self.opening == opening { self.opening = nil }
+            try? await opening.value.close()
+            throw error
+        }
+        guard outcomes.allSatisfy({ $0 == .confirmed }) else { throw Refused() }
+    }
 
-    private func connection() async throws -> BrokerConnection {
-        if let broker { return broker }
-        let opened = try await context.connectBroker("alarms")
-        broker = opened
-        return opened
+    /// The broker did not take all of the messages.
+    private struct Refused: Error, CustomStringConvertible {
+        let description = "the broker refused an alarm or a tick"
+    }
+
+    func close() async {
+        try? await opening?.value.close()
+        opening = nil
     }
 }
 
 /// An alarm to publish.
-struct AlarmEvent: Sendable {
+struct AlarmEvent: Sendable, Equatable {
     var serial: SerialNumber
     var edge: Alarm.Edge
     var alarm: Alarm
+    /// The offset of the message that decided.
+    var offset: Int64
 }

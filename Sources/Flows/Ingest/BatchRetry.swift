@@ -1,4 +1,3 @@
-internal import Broker
 internal import Postgres
 internal import Store
 
@@ -50,8 +49,6 @@ struct BatchRetry: Sendable {
         switch error {
         case IngestConflict.ledgerChanged: .retry
         case IngestConflict.namesChanged: .reload
-        // The broker could not take an alarm of the batch.
-        case is BrokerError: .retry
         case let error as StoreError: next(error, messages, elapsed)
         default: .fail
         }

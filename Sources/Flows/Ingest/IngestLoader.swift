@@ -12,12 +12,10 @@ struct IngestLoader {
     /// - Returns: the sensors with a row that cannot be decoded, by number. `state` does not get to know these rows, so that
     ///   the next batch reads them again.
     /// - Throws: `StoreError`.
-    func load(
-        into state: inout IngestState, for batch: FrameBatch, limits: ActiveLimits
-    ) async throws -> [SensorID: StoreError] {
+    func load(into state: inout IngestState, for batch: FrameBatch) async throws -> [SensorID: StoreError] {
         let frames = batch.frames.lazy.map { (serial: $0.serial, frame: $0.frame) }
         try await state.numbers.load(for: frames, from: store)
-        let missing = state.missing(for: batch, limits: limits)
+        let missing = state.missing(for: batch)
         if missing.holes { state.load(try await store.holes(of: stream)) }
         var unreadable: [SensorID: StoreError] = [:]
         for (key, error) in try await Self.read(
@@ -27,10 +25,6 @@ struct IngestLoader {
         for (sensor, error) in try await Self.read(
             missing.places[...],
             { sensors in state.load(try await store.lastPlaces(of: Array(sensors))) }
-        ) { unreadable[sensor] = error }
-        for (sensor, error) in try await Self.read(
-            missing.limitStates[...],
-            { sensors in state.load(try await store.limitStates(of: Array(sensors)), of: Array(sensors)) }
         ) { unreadable[sensor] = error }
         return unreadable
     }

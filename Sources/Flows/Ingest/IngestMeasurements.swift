@@ -8,8 +8,7 @@ internal import ServiceLifecycle
 internal import Store
 internal import Synchronization
 
-/// streams ▶ decode ▶ one COPY, ledger and offset in one transaction ▶ hypertable measurement; alarms are published
-/// before the commit.
+/// streams ▶ decode ▶ rules ▶ alarms; one COPY, ledger and offset in one transaction ▶ hypertable measurement.
 public enum IngestMeasurements {
     /// How often a replica renews its heartbeat and looks for free partitions.
     static let heartbeat: Duration = .seconds(1)
@@ -38,24 +37,28 @@ private struct Replica {
     private let name: String
     private let store: StoreConnection
     private let alarms: AlarmPublisher
-    private let limits: LimitWatch
+    private let revisions: RevisionWatch
+    private let clock: StreamClock
 
     init(_ context: Runtime, _ name: String, _ store: StoreConnection) {
         self.context = context
         self.name = name
         self.store = store
         alarms = AlarmPublisher(context)
-        limits = LimitWatch(context)
+        revisions = RevisionWatch(context)
+        clock = StreamClock(context, alarms, revisions)
     }
 
     func run() async throws {
         IngestMetrics.begin(in: context.metrics)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await limits.run() }
+            group.addTask { await revisions.run() }
+            group.addTask { await clock.run() }
             group.addTask { try await holdLeases() }
             try await group.waitForAll()
         }
         await alarms.close()
+        await revisions.store.close()
     }
 
     /// Takes and releases partitions according to the plan until the task is cancelled; then ends the workers, each
@@ -67,8 +70,10 @@ private struct Replica {
             var pause = IngestMeasurements.heartbeat
             do {
                 for stream in ended.takeAll() { held[stream] = nil }
-                let (replicas, partitions) = try await store.heartbeat(replica: name, mine: held.values.map(\.lease))
+                let (replicas, partitions, allKnowTicks) = try await store.heartbeat(
+                    replica: name, mine: held.values.map(\.lease))
                 dropLost(held, partitions)
+                clock.mayTick(allKnowTicks)
                 let plan = LeasePlan(me: name, replicas: replicas, partitions: partitions)
                 for stream in plan.giveBack { held[stream]?.worker.cancel() }
                 for stream in plan.take where held[stream] == nil {
@@ -104,15 +109,20 @@ private struct Replica {
 
     private func start(_ lease: PartitionLease, partitions: Int) -> Task<Void, Never> {
         context.logger.notice("\(lease.stream): taken, epoch \(lease.epoch), stored up to \(lease.committed ?? -1)")
-        return Task { [context, alarms, limits, ended] in
-            let worker = PartitionWorker(context, lease, partitions: partitions, alarms, limits)
+        return Task { [context, alarms, revisions, clock, ended] in
+            let evaluator = Evaluator(context, lease, alarms, revisions)
+            let worker = PartitionWorker(context, lease, partitions: partitions, evaluator)
+            let evaluation = Task { await evaluator.run() }
+            clock.begin(evaluator)
             do { try await worker.run() } catch {
                 if !(error is CancellationError) { context.logger.error("\(lease.stream): \(error)") }
             }
+            clock.end(evaluator)
+            evaluation.cancel()
+            await evaluation.value
+            await evaluator.finish()
             worker.forgetReadiness()
-            for gauge in ["iot_ingest_lag_seconds", "iot_ingest_unreadable_sensors"] {
-                context.metrics.forget(gauge, labels: IngestMetrics.labels(lease.stream))
-            }
+            IngestMetrics.forget(lease.stream, in: context.metrics)
             // Has no effect if the epoch changed: a lease of another replica stays.
             try? await context.openStore("lease").giveBack(lease)
             context.logger.notice("\(lease.stream): released")

@@ -1,5 +1,6 @@
 internal import Messaging
 internal import Model
+internal import Rules
 internal import Service
 internal import Time
 
@@ -10,6 +11,7 @@ enum IngestMetrics {
         noteResets(0, in: metrics)
         noteLost(0, in: metrics)
         noteUndeliverable(0, in: metrics)
+        note(RuleEngine.Counts(), since: RuleEngine.Counts(), in: metrics)
         for reason in RejectionReason.allCases where ![.unroutable, .deadLetter, .undeliverable].contains(reason) {
             metrics.noteQuarantined(reason, count: 0)
         }
@@ -36,11 +38,54 @@ enum IngestMetrics {
             labels: labels(stream))
     }
 
-    static func setUnreadableLimits(_ count: Int, in metrics: Metrics) {
+    /// Forgets what is known of a stream that is not held any more.
+    static func forget(_ stream: String, in metrics: Metrics) {
+        for gauge in [
+            "iot_ingest_lag_seconds", "iot_ingest_unreadable_sensors", "iot_ingest_committed_offset",
+            "iot_ingest_evaluated_offset", "iot_ingest_evaluation_lag_seconds", "iot_ingest_rule_revision",
+            "iot_rule_states", "iot_rule_state_bytes",
+        ] { metrics.forget(gauge, labels: labels(stream)) }
+    }
+
+    static func setCommitted(_ offset: Int64, stream: String, in metrics: Metrics) {
         metrics.set(
-            "iot_ingest_unreadable_limits",
-            "Limits of channels that are not evaluated, because their row cannot be decoded.",
-            to: Double(count))
+            "iot_ingest_committed_offset", "Offset of the last message that is stored.", to: Double(offset),
+            labels: labels(stream))
+    }
+
+    static func setEvaluated(_ evaluation: StreamEvaluation, in metrics: Metrics) {
+        let labels = labels(evaluation.stream)
+        metrics.set(
+            "iot_ingest_rule_revision", "Number of the rule revision by which messages are judged.",
+            to: Double(evaluation.engine.revision), labels: labels)
+        guard let offset = evaluation.offset, let received = evaluation.received else { return }
+        metrics.set(
+            "iot_ingest_evaluated_offset", "Offset of the last message that rules have judged.", to: Double(offset),
+            labels: labels)
+        metrics.set(
+            "iot_ingest_evaluation_lag_seconds", "Age of the newest judged message when it was judged.",
+            to: Timestamp.now.seconds(since: received), labels: labels)
+    }
+
+    static func note(_ counts: RuleEngine.Counts, since before: RuleEngine.Counts, in metrics: Metrics) {
+        metrics.count("iot_rule_frames_total", "Frames judged by rules.", by: Int(counts.frames - before.frames))
+        metrics.count(
+            "iot_rule_late_frames_total", "Frames that came too late to be judged.", by: Int(counts.late - before.late))
+        metrics.count(
+            "iot_rule_clock_steps_total", "Steps of sensors' clocks that rules have followed.",
+            by: Int(counts.clockSteps - before.clockSteps))
+        metrics.count(
+            "iot_rule_failures_total", "Rules that were disabled because they exceeded their budget.",
+            by: Int(counts.failures - before.failures))
+    }
+
+    static func noteSaved(bytes: Int, states: Int, _ stream: String, in metrics: Metrics) {
+        metrics.count("iot_rule_state_saves_total", "Saved states of rules.", labels: labels(stream))
+        metrics.set(
+            "iot_rule_state_bytes", "Size of the saved state of rules.", to: Double(bytes), labels: labels(stream))
+        metrics.set(
+            "iot_rule_states", "Rules on sensors and channels that have a state.", to: Double(states),
+            labels: labels(stream))
     }
 
     static func labels(_ stream: String) -> String { "stream=\"\(stream)\"" }

@@ -2,7 +2,6 @@ internal import Broker
 internal import Messaging
 internal import Model
 internal import Postgres
-internal import Rules
 internal import Store
 internal import Time
 
@@ -17,15 +16,12 @@ struct IngestState {
     /// The numbers of sensors and channels.
     var numbers: SensorNumbers
     private var places: [SensorID: GeoPosition] = [:]
-    private var limitStates: [ChannelID: LimitState] = [:]
-    private var sensorsWithStates: Set<SensorID> = []
     private var ledgers = LedgerCache()
     private var hasHoles = false
     private var latest = LatestValues()
 
     /// The changes of the batch that is being stored.
     private var newPlaces: [SensorID: GeoPosition] = [:]
-    private var newLimitStates: [ChannelID: LimitState] = [:]
 
     init(clockRule: ClockRule = ClockRule(), numbers: SensorNumbers = SensorNumbers()) {
         cutter = RowCutter(clockRule: clockRule)
@@ -41,26 +37,20 @@ struct IngestState {
         var ledgers: [LedgerCache.Key] = []
         /// The sensors whose last places are missing.
         var places: [SensorID] = []
-        /// The sensors whose states of limits are missing.
-        var limitStates: [SensorID] = []
     }
 
     /// What to read before `apply`; the numbers must be known.
-    func missing(for batch: FrameBatch, limits: ActiveLimits) -> Missing {
+    func missing(for batch: FrameBatch) -> Missing {
         var keys: Set<LedgerCache.Key> = []
         var unplaced: Set<SensorID> = []
-        var unjudged: Set<SensorID> = []
         for received in batch.frames {
             guard let sensor = numbers[received.serial] else { continue }
             if let position = received.frame.position {
                 keys.insert(LedgerCache.Key(sensor: sensor, boot: position.boot))
             }
             if received.frame.place != nil, places[sensor] == nil { unplaced.insert(sensor) }
-            if limits.sensors.contains(sensor), !sensorsWithStates.contains(sensor) { unjudged.insert(sensor) }
         }
-        return Missing(
-            holes: !hasHoles, ledgers: ledgers.unknown(among: keys), places: unplaced.sorted(),
-            limitStates: unjudged.sorted())
+        return Missing(holes: !hasHoles, ledgers: ledgers.unknown(among: keys), places: unplaced.sorted())
     }
 
     /// Sets the holes of the stream.
@@ -77,22 +67,14 @@ struct IngestState {
     /// Sets the last places of sensors.
     mutating func load(_ known: [SensorID: GeoPosition]) { places.merge(known) { _, new in new } }
 
-    /// Sets the states of all limits of `sensors`.
-    mutating func load(
-        _ states: [(channel: ChannelID, state: LimitState)], of sensors: [SensorID]
-    ) {
-        for (channel, state) in states { limitStates[channel] = state }
-        sensorsWithStates.formUnion(sensors)
-    }
-
     // MARK: the batch
 
-    /// Turns a batch whose look-ups are loaded into what to write and what to publish.
+    /// Turns a batch whose look-ups are loaded into what to write.
     /// - Parameters:
     ///   - ingest: the transaction, with its lease, offset and holes.
     ///   - unreadable: the sensors with a row that cannot be decoded, by number. Their frames go to the quarantine.
     mutating func apply(
-        _ batch: FrameBatch, to ingest: IngestBatch, limits: ActiveLimits, unreadable: [SensorID: StoreError] = [:],
+        _ batch: FrameBatch, to ingest: IngestBatch, unreadable: [SensorID: StoreError] = [:],
         now: ContinuousClock.Instant
     ) -> AppliedBatch {
         var applied = AppliedBatch(ingest: ingest)
@@ -117,7 +99,7 @@ struct IngestState {
                 applied.counts.note(verdict)
                 if verdict == .duplicate || verdict == .unknown { continue }
             }
-            apply(received, sensor, at: delivery.received, limits, to: &applied)
+            apply(received, sensor, at: delivery.received, to: &applied)
         }
         for reject in rejects {
             applied.counts.rejected[reject.rejection.reason, default: 0] += 1
@@ -129,8 +111,6 @@ struct IngestState {
         applied.ingest.names = numbers.version
         applied.ingest.ledger = ledgers.changes
         applied.ingest.latest = latest.takeDue(now: now)
-        // With the time of the last row: the next owner of the partition must not judge rows again that came late.
-        applied.ingest.limitStates = newLimitStates.map { ($0.key, $0.value) }.sorted { $0.channel < $1.channel }
         return applied
     }
 
@@ -151,10 +131,10 @@ struct IngestState {
     }
 
     private mutating func apply(
-        _ received: FrameBatch.Received, _ sensor: SensorID, at arrival: Timestamp, _ limits: ActiveLimits,
+        _ received: FrameBatch.Received, _ sensor: SensorID, at arrival: Timestamp,
         to applied: inout AppliedBatch
     ) {
-        let (serial, frame) = (received.serial, received.frame)
+        let frame = received.frame
         var rows: [MeasurementRow] = []
         var wholes: [MeasurementRow] = []
         let trusted = cutter.cut(
@@ -165,29 +145,11 @@ struct IngestState {
             applied.ingest.captures.formUnion(
                 StoredCapture.all(of: frame, sensor: sensor) { numbers.channel($0, of: sensor) })
         }
-        for whole in wholes {
-            latest.note(LatestValue(whole))
-            applied.alarms += evaluate(whole, of: serial, limits)
-        }
+        for whole in wholes { latest.note(LatestValue(whole)) }
         applied.counts.note(frame, received: arrival, rows: rows.count, verdict: trusted.verdict, time: trusted.time)
         guard let place = frame.place, place != newPlaces[sensor] ?? places[sensor] else { return }
         newPlaces[sensor] = place
         applied.ingest.places.append((sensor, trusted.time, place))
-    }
-
-    /// Evaluates the limits of a channel with all samples that a frame has of it. The alarms carry the frame's own serial
-    /// number: limits are read every two seconds, and the sensor may have got its name since.
-    private mutating func evaluate(
-        _ row: MeasurementRow, of serial: SerialNumber, _ limits: ActiveLimits
-    ) -> [AlarmEvent] {
-        guard let limited = limits[row.channel] else { return [] }
-        let before = newLimitStates[row.channel] ?? limitStates[row.channel] ?? LimitState()
-        let observation = LimitObservation(
-            sensor: serial, channel: row.channel.number, channelName: limited.name, time: row.time,
-            position: row.position, statistics: row.statistics)
-        let (after, edges) = limited.limits.evaluate(observation, after: before)
-        newLimitStates[row.channel] = after
-        return edges.map { AlarmEvent(serial: serial, edge: $0.edge, alarm: $0.alarm) }
     }
 
     // MARK: after the batch
@@ -197,9 +159,7 @@ struct IngestState {
         latest.commit()
         ledgers.commit()
         places.merge(newPlaces) { _, new in new }
-        limitStates.merge(newLimitStates) { _, new in new }
         newPlaces = [:]
-        newLimitStates = [:]
         if places.count > Self.placesMax { places = [:] }
     }
 
@@ -209,7 +169,6 @@ struct IngestState {
         latest.rollBack()
         ledgers.rollBack()
         newPlaces = [:]
-        newLimitStates = [:]
     }
 
     /// Removes the ledgers of a batch that another writer has changed.

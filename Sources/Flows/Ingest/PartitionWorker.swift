@@ -9,7 +9,7 @@ internal import Store
 internal import Time
 internal import Wire
 
-/// Stores one stream for as long as the replica holds its lease: receive, read, commit, acknowledge.
+/// Stores one stream for as long as the replica holds its lease: receive, read, let the rules judge, commit, acknowledge.
 final class PartitionWorker {
     /// The most unacknowledged messages. On a stream over AMQP 0-9-1 the prefetch bounds the throughput.
     static let prefetch: UInt16 = 5000
@@ -22,14 +22,15 @@ final class PartitionWorker {
     static let inboxBytesMax = 10 << 20
     /// How long a message may wait for more messages, so that a slow stream does not need a transaction for each.
     static let linger: Duration = .milliseconds(10)
+    /// How long ticks wait for a message of a sensor, so that a silent stream does not need a transaction for each.
+    static let ticksLinger: Duration = .seconds(10)
     /// How often newest values are written when no message arrives, and the longest delay until a cancellation is noticed.
     static let idle: Duration = .seconds(1)
 
     private let context: Runtime
     private let store: StoreConnection
     private let loader: IngestLoader
-    private let alarms: AlarmPublisher
-    private let limits: LimitWatch
+    private let evaluator: Evaluator
     private let inboxBytesMax: Int
     private var lease: PartitionLease
     private var state = IngestState()
@@ -42,14 +43,12 @@ final class PartitionWorker {
 
     /// - Parameter partitions: the number of partitions of the installation, which share the memory.
     init(
-        _ context: Runtime, _ lease: PartitionLease, partitions: Int, _ alarms: AlarmPublisher,
-        _ limits: LimitWatch
+        _ context: Runtime, _ lease: PartitionLease, partitions: Int, _ evaluator: Evaluator
     ) {
         inboxBytesMax = min(3 << 20, Self.inboxBytesMax / max(1, partitions))
         self.context = context
         self.lease = lease
-        self.alarms = alarms
-        self.limits = limits
+        self.evaluator = evaluator
         store = context.openStore(lease.stream)
         loader = IngestLoader(store: store, stream: lease.stream)
     }
@@ -61,6 +60,7 @@ final class PartitionWorker {
             _ = try await context.retrying(
                 lease.stream, part: brokerPart, while: { !($0 is IngestConflict) }
             ) {
+                await evaluator.workerWorks()
                 try await endOtherWriters()
                 try await readOnce()
             }
@@ -91,7 +91,9 @@ final class PartitionWorker {
 
     /// Clears the readiness of a partition that this replica no longer owns.
     func forgetReadiness() {
-        for part in [brokerPart, databasePart, rowsPart] { context.readiness.ready(part) }
+        for part in [brokerPart, databasePart, rowsPart] + evaluator.parts {
+            context.readiness.ready(part)
+        }
     }
 
     private func read(from broker: BrokerConnection) async throws {
@@ -110,37 +112,117 @@ final class PartitionWorker {
             ConsumerOptions(
                 queue: lease.stream, prefetch: stepOver.ahead,
                 offset: (start ?? lease.committed).map(StreamOffset.offset) ?? .first, inboxBytesMax: inboxBytesMax))
+        var inHand = InHand(behind: lease.committed, of: lease.stream)
         while !Task.isCancelled {
+            let room = Self.batchMessagesMax - inHand.batch.deliveries.count
+            await evaluator.workerListens()
             let deliveries = try await broker.nextBatch(
-                consumer, upTo: Self.batchMessagesMax, linger: Self.linger, timeout: Self.idle)
-            guard let last = deliveries.last else {
+                consumer, upTo: max(1, room), linger: inHand.isPrompt ? .zero : Self.linger, timeout: Self.idle)
+            await evaluator.workerWorks()
+            if deliveries.isEmpty {
                 guard noteAlive(at: nil) else { return }
                 await writeLatest()
-                continue
+            } else {
+                guard try await take(deliveries, &cursor, from: start, &inHand) else { return }
+                try await takeMore(from: broker, consumer, &cursor, from: start, &inHand)
             }
-            var fresh: [Delivery] = []
-            var holes: [MissingOffsets] = []
-            for delivery in deliveries {
-                let offset = delivery.streamOffset ?? 0
-                if let start, offset >= start { cursor.pass(start - 1) }
-                switch cursor.note(offset: offset, fingerprint: { delivery.fingerprint }) {
-                case .take: fresh.append(delivery)
-                case .skip: noteReread(delivery)
-                case .takeAfterHole(let hole):
-                    holes.append(MissingOffsets(hole, .brokerRetention))
-                    fresh.append(delivery)
-                case .reset:
-                    _ = try await reset("it has another message at the last stored offset")
-                    return
-                }
-            }
-            if let first = fresh.first {
-                guard noteAlive(at: first.streamOffset) else { return }
-                noteHoles(holes)
-                holes += stepOver.hole.map { [MissingOffsets($0, .undeliverable)] } ?? []
-                guard try await storeAll(fresh[...], holes), !stepOver.noteStored(fresh.count) else { return }
+            guard let last = inHand.last else { continue }
+            if inHand.isWaiting { continue }
+            if !inHand.batch.deliveries.isEmpty {
+                let holes = inHand.holes + (stepOver.hole.map { [MissingOffsets($0, .undeliverable)] } ?? [])
+                guard try await storeAll(inHand.batch, holes),
+                    !stepOver.noteStored(inHand.batch.deliveries.count)
+                else { return }
             }
             try await broker.acknowledge(consumer, upTo: last)
+            inHand.clear()
+        }
+    }
+
+    /// What was received and is not stored yet.
+    private struct InHand {
+        var batch: FrameBatch
+        var holes: [MissingOffsets] = []
+        /// The last delivery, stored before or not; nil: none since the last acknowledgement.
+        var last: Delivery?
+        /// The offset up to which the stream was read.
+        var offset: Int64?
+        /// Whether rules judge messages, so that each is taken as soon as it comes.
+        var isPrompt = true
+        private var begin = ContinuousClock.now
+
+        init(behind offset: Int64?, of stream: String) {
+            self.offset = offset
+            batch = FrameBatch([], of: stream)
+        }
+
+        /// Whether all that was received can wait for more.
+        var isWaiting: Bool {
+            !batch.deliveries.isEmpty && batch.isOnlyTicks && holes.isEmpty
+                && begin.duration(to: .now) < PartitionWorker.ticksLinger
+        }
+
+        /// Adds messages that follow.
+        mutating func add(_ next: FrameBatch, _ holes: [MissingOffsets]) {
+            if batch.deliveries.isEmpty { begin = .now }
+            batch.append(next)
+            self.holes += holes
+            offset = next.deliveries.last?.streamOffset ?? offset
+        }
+
+        /// Everything is stored.
+        mutating func clear() {
+            batch = FrameBatch([], of: batch.stream)
+            holes = []
+            last = nil
+        }
+    }
+
+    /// Takes deliveries that are not stored yet, and lets the rules judge them.
+    /// - Returns: false if reading must continue at another offset.
+    private func take(
+        _ deliveries: [Delivery], _ cursor: inout StreamCursor, from start: Int64?, _ inHand: inout InHand
+    ) async throws -> Bool {
+        var fresh: [Delivery] = []
+        var holes: [MissingOffsets] = []
+        for delivery in deliveries {
+            let offset = delivery.streamOffset ?? 0
+            if let start, offset >= start { cursor.pass(start - 1) }
+            switch cursor.note(offset: offset, fingerprint: { delivery.fingerprint }) {
+            case .take: fresh.append(delivery)
+            case .skip: noteReread(delivery)
+            case .takeAfterHole(let hole):
+                holes.append(MissingOffsets(hole, .brokerRetention))
+                fresh.append(delivery)
+            case .reset:
+                _ = try await reset("it has another message at the last stored offset")
+                return false
+            }
+        }
+        inHand.last = deliveries.last
+        guard let first = fresh.first else { return true }
+        guard noteAlive(at: first.streamOffset) else { return false }
+        if let hole = stepOver.hole { await evaluator.note(undeliverable: hole) }
+        noteHoles(holes)
+        let batch = FrameBatch(fresh[...], of: lease.stream)
+        inHand.isPrompt = await evaluator.judge(batch, after: inHand.offset)
+        inHand.add(batch, holes)
+        return true
+    }
+
+    /// Takes what comes within the linger. Without rules all of it has come with the first messages.
+    private func takeMore(
+        from broker: BrokerConnection, _ consumer: BrokerConnection.Consumer, _ cursor: inout StreamCursor,
+        from start: Int64?, _ inHand: inout InHand
+    ) async throws {
+        let end = ContinuousClock.now + Self.linger
+        while inHand.isPrompt, !Task.isCancelled {
+            let (room, left) = (
+                Self.batchMessagesMax - inHand.batch.deliveries.count, ContinuousClock.now.duration(to: end)
+            )
+            guard room > 0, left > .zero else { return }
+            let deliveries = try await broker.nextBatch(consumer, upTo: room, timeout: left)
+            guard !deliveries.isEmpty, try await take(deliveries, &cursor, from: start, &inHand) else { return }
         }
     }
 
@@ -196,6 +278,7 @@ final class PartitionWorker {
         lease = try await store.reset(lease)
         state = IngestState()
         stepOver.reset()
+        await evaluator.reset(lease)
         return StreamCursor(committed: nil, fingerprint: nil)
     }
 
@@ -237,14 +320,15 @@ final class PartitionWorker {
     /// Stores deliveries in one transaction, or in halves where `BatchRetry` says so; a single one that the database
     /// refuses goes to the quarantine.
     /// - Returns: false if the task was cancelled before.
-    private func storeAll(_ deliveries: ArraySlice<Delivery>, _ holes: [MissingOffsets]) async throws -> Bool {
-        let batch = FrameBatch(deliveries)
+    private func storeAll(_ batch: FrameBatch, _ holes: [MissingOffsets]) async throws -> Bool {
+        let deliveries = batch.deliveries
         guard deliveries.count == 1 || batch.rowsMax <= Self.batchRowsMax else {
             return try await storeHalves(of: batch, holes)
         }
         var outcome = try await storeRetrying(batch, holes)
         if case .refused(let error) = outcome {
-            let rejected = FrameBatch(rejecting: deliveries, Rejection(.refusedByDatabase, "\(error)"))
+            let rejected = FrameBatch(
+                rejecting: deliveries, of: lease.stream, Rejection(.refusedByDatabase, "\(error)"))
             outcome = try await storeRetrying(rejected, holes)
         }
         switch outcome {
@@ -257,8 +341,8 @@ final class PartitionWorker {
 
     private func storeHalves(of batch: FrameBatch, _ holes: [MissingOffsets]) async throws -> Bool {
         let (first, second) = batch.halves
-        guard try await storeAll(first, holes) else { return false }
-        return try await storeAll(second, [])
+        guard try await storeAll(FrameBatch(first, of: lease.stream), holes) else { return false }
+        return try await storeAll(FrameBatch(second, of: lease.stream), [])
     }
 
     /// Stores a batch, and repeats it while `BatchRetry` says so. Each repeat follows a pause.
@@ -295,7 +379,6 @@ final class PartitionWorker {
         // They must not show a sensor online under the name that it has just got.
         for index in values.indices { values[index].received = nil }
         if !values.isEmpty { try? await store.commit(latest: values) }
-        limits.forget()
         state = IngestState()
     }
 
@@ -320,17 +403,15 @@ final class PartitionWorker {
 
     private func store(_ batch: FrameBatch, _ holes: [MissingOffsets]) async throws {
         guard let last = batch.deliveries.last, let lastOffset = last.streamOffset else { return }
-        let limits = try await limits.current(store)
-        let errors = try await loader.load(into: &state, for: batch, limits: limits)
+        let errors = try await loader.load(into: &state, for: batch)
         noteUnreadable(errors, in: batch)
         var ingest = IngestBatch(
             lease: lease, lastOffset: lastOffset, lastFingerprint: last.fingerprint,
             lastReceived: last.received)
         ingest.holes = holes
-        let applied = state.apply(batch, to: ingest, limits: limits, unreadable: errors, now: .now)
+        let applied = state.apply(batch, to: ingest, unreadable: errors, now: .now)
         do {
             try await makeChunks(for: applied.ingest, mayHalve: batch.deliveries.count > 1)
-            try await alarms.publish(applied.alarms)
             closedTo = try await store.commit(applied.ingest, closedTo: closedTo)
         } catch {
             state.rollBack(applied.ingest)
@@ -341,6 +422,7 @@ final class PartitionWorker {
         lease.committed = lastOffset
         lease.fingerprint = ingest.lastFingerprint
         IngestMetrics.note(applied.counts, lag: .now, stream: lease.stream, in: context.metrics)
+        IngestMetrics.setCommitted(lastOffset, stream: lease.stream, in: context.metrics)
     }
 
     /// Reports sensors with a row that cannot be decoded, and those whose rows can be decoded again.

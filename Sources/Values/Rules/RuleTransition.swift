@@ -59,9 +59,16 @@ public struct RuleTransition: Sendable, Equatable {
     /// The name under which alarms are published: the rule's, with the leaf of a limit (`limit:temperature:high`).
     public var publicRule: String { leaf.isEmpty ? rule : "\(rule):\(leaf)" }
 
+    /// The incarnation in `raised` of an alarm that a release without rules raised; its offset is then the time at which it
+    /// was raised, in Unix nanoseconds. Such an alarm keeps the id that it was published with.
+    public static let olderIncarnation: Int64 = -1
+
     /// The identity of the alarm: the same for a trigger and its clear, different for any two alarms.
     public var id: String {
-        "\(serial)/\(channel?.name ?? "")/\(publicRule)/\(raised.incarnation)/\(raised.offset)"
+        if raised.incarnation == Self.olderIncarnation {
+            return "\(serial)/\(channel?.number ?? 0)/\(leaf)/\(raised.offset)"
+        }
+        return "\(serial)/\(channel?.name ?? "")/\(publicRule)/\(raised.incarnation)/\(raised.offset)"
     }
 }
 

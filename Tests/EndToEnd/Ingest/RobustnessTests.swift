@@ -153,9 +153,9 @@ extension EndToEnd {
             }
         }
 
-        /// A limit that cannot be decoded, read by an ingester at its start, and a command that cannot: the ingester stores,
-        /// the registry sends the other command, and both show.
-        @Test func aCorruptLimitAndACorruptCommandHoldUpNothing() async throws {
+        /// A rule that cannot be read, and a command that cannot: the ingester stores, the registry sends the other command,
+        /// and both show.
+        @Test func anUnreadableRuleAndACorruptCommandHoldUpNothing() async throws {
             try await Services.with(replicas: 1, registry: ["--partitions", "1"]) { services in
                 let system = services.system
                 func expectStored(_ frames: Int64) async throws {
@@ -188,6 +188,23 @@ extension EndToEnd {
                 try await system.store.run("DELETE FROM alarm_state")
                 try await ingester.ready()
                 #expect(try await ingester.metric("iot_ingest_unreadable_limits") == 0)
+
+                try await system.store.run(
+                    """
+                    INSERT INTO alarm_rule (name, version, body, changed_by)
+                    VALUES ('newer', 1, '{"name": "newer", "when": {"telepathy": {}}}', 'a later release')
+                    """)
+                let resolver = try services["sensor-registry"]
+                try await eventually("the registry says so") {
+                    let page = await TestServers.get(try await resolver.http() + "/readyz")
+                    return page?.status == 503 && page?.body.contains("rule newer cannot be read") == true
+                }
+                #expect(try await resolver.metric("iot_rules_unreadable") == 1)
+                try await outside(system, "frames", "a", "1", "2", "5")
+                try await expectStored(6)
+                try await services["i1"].ready()
+                try await system.store.run("DELETE FROM alarm_rule")
+                try await resolver.ready()
 
                 try await system.store.run(
                     """

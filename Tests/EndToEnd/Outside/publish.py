@@ -342,6 +342,59 @@ def late_ack(amqp):
     return {}
 
 
+def values(amqp):
+    """values SERIAL BOOT FIRST V,V,…: a frame of a single sample for each value, from sequence FIRST on."""
+    serial, boot, first, samples = sys.argv[2:]
+    for sequence, value in enumerate(samples.split(","), int(first)):
+        amqp.publish(f"sensor_{serial}.data", frame(sequence, [float(value)], boot_id=int(boot)))
+    return {}
+
+
+def steady(amqp):
+    """steady SERIAL BOOT COUNT INTERVAL_MS: frames of a single sample, 10, as time goes on. Says when the first was taken."""
+    serial, (boot, count, interval) = sys.argv[2], map(int, sys.argv[3:])
+    begin, start = time.monotonic(), time.time_ns()
+    for sequence in range(count):
+        time.sleep(max(0, begin + sequence * interval / 1000 - time.monotonic()))
+        body = frame(sequence, [10.0], start + sequence * interval * 1_000_000, boot_id=boot)
+        amqp.publish(f"sensor_{serial}.data", body)
+    return {"start": start}
+
+
+def crossings(amqp):
+    """crossings SERIAL BOOT FIRST COUNT INTERVAL_MS [LISTEN_S]: a square wave of single samples, 10 and 0 in turn, COUNT times
+    each, from sequence FIRST on. Says how long after its frame each alarm came, as any client of the broker hears it, and all
+    ids of triggers and clears that came until LISTEN_S after the last frame."""
+    serial, (boot, first, count, interval), listen = sys.argv[2], map(int, sys.argv[3:7]), float((sys.argv[7:] + ["0"])[0])
+    alarm_type = compiled("alarm").Alarm
+    connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
+    channel = connection.channel()
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    channel.queue_bind(queue, EXCHANGE, f"sensor_{serial}.alarms.#")
+    heard, sent = {"trigger": [], "clear": []}, {}
+
+    def hear(until):
+        while True:
+            method, _, body = channel.basic_get(queue, auto_ack=True)
+            if method:
+                alarm, now = alarm_type.FromString(body), time.time()
+                heard[method.routing_key.rsplit(".", 1)[1]].append(
+                    {"id": alarm.id, "sequence": alarm.sequence, "epoch": alarm.epoch, "late": alarm.late,
+                     "delay": now - sent[alarm.sequence] if alarm.sequence in sent else None})
+            elif time.monotonic() >= until:
+                return
+            else:
+                time.sleep(0.005)
+
+    for sequence in range(first, first + 2 * count):
+        body = frame(sequence, [10.0 if sequence % 2 == first % 2 else 0.0], boot_id=boot)
+        sent[sequence] = time.time()
+        amqp.publish(f"sensor_{serial}.data", body)
+        hear(time.monotonic() + interval / 1000)
+    hear(time.monotonic() + listen)
+    return heard
+
+
 if __name__ == "__main__":
     verbs = {
         "rubbish": rubbish, "unroutable": unroutable, "dates": dates, "large": large,
@@ -349,5 +402,6 @@ if __name__ == "__main__":
         "burst": burst, "one": one, "hostile": hostile, "logs": logs, "poisoned-logs": poisoned_logs,
         "frames": frames, "sine": sine, "one-unroutable": one_unroutable, "load-frames": load_frames,
         "large-frames": large_frames, "announce": announce, "ask-time": ask_time, "late-ack": late_ack, "give": give,
+        "crossings": crossings, "values": values, "steady": steady,
     }
     print(json.dumps(verbs[sys.argv[1]](AMQP())))

@@ -1,4 +1,3 @@
-import Broker
 import Postgres
 import Store
 import Testing
@@ -18,7 +17,6 @@ import Testing
     @Test(arguments: [1, 10])
     func anErrorThatIsNotTheBatchsIsRetried(messages: Int) {
         #expect(action(IngestConflict.ledgerChanged, messages: messages) == .retry)
-        #expect(action(BrokerError.lost("gone"), messages: messages) == .retry)
         #expect(action(StoreError.unreachable("away"), messages: messages) == .retry)
         #expect(action(StoreError.lost(operation: "COMMIT", "gone"), messages: messages) == .retry)
     }

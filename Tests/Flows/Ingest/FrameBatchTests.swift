@@ -19,7 +19,7 @@ import Wire
             position: FramePosition(boot: 1, sequence: 2), start: nil, rate: nil,
             blocks: [Block(channel: .number(0), samples: .value(1))]))
 
-    private func batch(_ deliveries: [Delivery]) -> FrameBatch { FrameBatch(deliveries[...]) }
+    private func batch(_ deliveries: [Delivery]) -> FrameBatch { FrameBatch(deliveries[...], of: "measurements.0") }
 
     @Test func goodAndBadAreKeptApartInOrder() {
         let batch = batch([
@@ -35,6 +35,37 @@ import Wire
         #expect(
             batch.rejects.map(\.rejection.reason)
                 == [.undecodable, .badSerial, .badSerial, .undecodable, .tooLarge, .noNumericFields])
+    }
+
+    @Test func ticksAreNeitherFramesNorRejected() {
+        let tick = StreamTick(revision: 3, epoch: 2, sent: Timestamp(unixNanoseconds: 1))
+        let batch = batch([
+            delivery(1, "measurements.0", TickCodec.encode(tick)), delivery(2, "sensor_a.data", good),
+            delivery(3, "measurements.1", TickCodec.encode(tick)), delivery(4, "measurements.0", [0xFF]),
+        ])
+        #expect(batch.ticks.map(\.tick) == [tick] && batch.ticks.map(\.index) == [0])
+        #expect(batch.frames.map(\.index) == [1] && batch.rejects.map(\.index) == [2, 3])
+        #expect(batch.rejects.map(\.rejection.reason) == [.badSerial, .badSerial] && !batch.isOnlyTicks)
+        #expect(self.batch([delivery(1, "measurements.0", TickCodec.encode(tick))]).isOnlyTicks)
+    }
+
+    @Test func aBatchThatFollowsIsAdded() {
+        let tick = TickCodec.encode(StreamTick(revision: 3, epoch: 2, sent: Timestamp(unixNanoseconds: 1)))
+        let deliveries = [
+            delivery(1, "sensor_a.data", good), delivery(2, "sensor_a.data", [1]), delivery(3, "measurements.0", tick),
+            delivery(4, "measurements.0", tick), delivery(5, "sensor_b.data", good), delivery(6, "sensor_b.data", []),
+        ]
+        let whole = batch(deliveries)
+        for cut in deliveries.indices {
+            // The second part is a slice with indices of its own.
+            var parts = batch(Array(deliveries[..<cut]))
+            parts.append(FrameBatch(deliveries[cut...], of: "measurements.0"))
+            #expect(parts.deliveries.map(\.tag) == whole.deliveries.map(\.tag))
+            func tags(_ batch: FrameBatch, _ indexes: [Int]) -> [UInt64] { indexes.map { batch.deliveries[$0].tag } }
+            #expect(tags(parts, parts.frames.map(\.index)) == [1, 5])
+            #expect(tags(parts, parts.ticks.map(\.index)) == [3, 4])
+            #expect(tags(parts, parts.rejects.map(\.index)) == [2, 6])
+        }
     }
 
     /// Whatever comes, each delivery ends exactly one way.
@@ -55,7 +86,7 @@ import Wire
 
     @Test func oneDeliveryCanBeRejectedUnread() {
         let batch = FrameBatch(
-            rejecting: [delivery(1, "sensor_a.data", good)], Rejection(.refusedByDatabase, "22P05"))
+            rejecting: [delivery(1, "sensor_a.data", good)], of: "s", Rejection(.refusedByDatabase, "22P05"))
         #expect(batch.frames.isEmpty && batch.rejects.map(\.rejection.detail) == ["22P05"])
     }
 
@@ -69,7 +100,7 @@ import Wire
         let all = (UInt64(1)...5).map { delivery($0, "sensor_\($0).data", $0 == 4 ? [] : good) }
         let (first, second) = batch(all).halves
         #expect(first.map(\.tag) == [1, 2] && second.map(\.tag) == [3, 4, 5])
-        let half = FrameBatch(second)
+        let half = FrameBatch(second, of: "s")
         #expect(half.frames.map { half.deliveries[$0.index].tag } == [3, 5])
         #expect(half.rejects.map { half.deliveries[$0.index].tag } == [4])
         #expect(half.frames.map(\.serial.text) == ["3", "5"])

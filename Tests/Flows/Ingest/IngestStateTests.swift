@@ -40,22 +40,22 @@ import Wire
     }
 
     private func batch(_ frames: [(offset: Int64, sensor: String, frame: Frame)]) -> FrameBatch {
-        FrameBatch(frames.map { delivery($0.offset, $0.sensor, FrameCodec.encode($0.frame)) }[...])
+        FrameBatch(frames.map { delivery($0.offset, $0.sensor, FrameCodec.encode($0.frame)) }[...], of: "s")
     }
 
     private func json(_ offset: Int64, _ sensor: String, _ text: String) -> FrameBatch {
-        FrameBatch([delivery(offset, sensor, Array(text.utf8))])
+        FrameBatch([delivery(offset, sensor, Array(text.utf8))], of: "s")
     }
 
     private func apply(
         _ batch: FrameBatch, to state: inout IngestState, holes: [MissingOffsets] = [],
-        limits: ActiveLimits = ActiveLimits(), unreadable: [SensorID: StoreError] = [:], after seconds: Double = 0
+        unreadable: [SensorID: StoreError] = [:], after seconds: Double = 0
     ) -> AppliedBatch {
         var ingest = IngestBatch(
             lease: lease, lastOffset: 9, lastFingerprint: 9, lastReceived: Timestamp(unixNanoseconds: 0))
         ingest.holes = holes
         return state.apply(
-            batch, to: ingest, limits: limits, unreadable: unreadable, now: now.advanced(by: .seconds(seconds)))
+            batch, to: ingest, unreadable: unreadable, now: now.advanced(by: .seconds(seconds)))
     }
 
     // MARK: look-ups
@@ -67,15 +67,13 @@ import Wire
             (0, "b", frame(0)), (1, "a", frame(0, place: here)), (2, "a", frame(1, place: here)),
             (3, "b", frame(nil)), (4, "unknown", frame(0, place: here)),
         ])
-        let limits = try limits(high: 10)
-        let missing = state.missing(for: batch, limits: limits)
+        let missing = state.missing(for: batch)
         let keys = [1, 2].map { LedgerCache.Key(sensor: $0, boot: 5) }
-        #expect(missing == IngestState.Missing(holes: true, ledgers: keys, places: [1], limitStates: [1]))
+        #expect(missing == IngestState.Missing(holes: true, ledgers: keys, places: [1]))
         state.load(StreamGaps([]))
         state.load(Dictionary(uniqueKeysWithValues: keys.map { ($0, .init(ledger: SequenceLedger(), version: 0)) }))
         state.load([1: here])
-        state.load([], of: [1])
-        #expect(state.missing(for: batch, limits: limits) == IngestState.Missing())
+        #expect(state.missing(for: batch) == IngestState.Missing())
     }
 
     // MARK: rows
@@ -92,7 +90,7 @@ import Wire
         #expect(applied.ingest.latest.map(\.value) == [4, 3])
         #expect(applied.counts.frames == 2 && applied.counts.samples == 2 && applied.counts.rows == 2)
         #expect(applied.counts.received == rows.map(\.received))
-        #expect(applied.ingest.quarantine.isEmpty && applied.alarms.isEmpty)
+        #expect(applied.ingest.quarantine.isEmpty)
         #expect(applied.ingest.lease == lease && applied.ingest.lastOffset == 9)
     }
 
@@ -130,7 +128,7 @@ import Wire
         let batch = batch([
             (0, "a", frame(0)), (1, "b", frame(3, place: here)), (2, "b", frame(nil)), (3, "a", frame(1)),
         ])
-        let applied = apply(batch, to: &state, limits: try limits(high: 0), unreadable: [2: error])
+        let applied = apply(batch, to: &state, unreadable: [2: error])
         #expect(applied.ingest.quarantine.map(\.offset) == [1, 2])
         #expect(applied.ingest.quarantine.allSatisfy { $0.rejection.reason == .refusedByDatabase })
         #expect(applied.ingest.quarantine.allSatisfy { $0.rejection.detail.contains("column gaps") })
@@ -146,10 +144,10 @@ import Wire
     @Test func deliveriesThatWereNotDecodedGoToTheQuarantine() throws {
         var state = try state()
         let bad = [delivery(0, "a", [1, 2, 3]), delivery(1, "a", FrameCodec.encode(frame(0)))]
-        let applied = apply(FrameBatch(bad[...]), to: &state)
+        let applied = apply(FrameBatch(bad[...], of: "s"), to: &state)
         #expect(applied.ingest.quarantine.map(\.body) == [[1, 2, 3]])
         #expect(applied.ingest.measurements.count == 1 && applied.counts.rejected == [.undecodable: 1])
-        let refused = FrameBatch(rejecting: bad[1...], Rejection(.refusedByDatabase, "22003"))
+        let refused = FrameBatch(rejecting: bad[1...], of: "s", Rejection(.refusedByDatabase, "22003"))
         #expect(apply(refused, to: &state).ingest.quarantine.map(\.offset) == [1])
     }
 
@@ -189,27 +187,23 @@ import Wire
     /// A batch that failed is applied again: everything must come out as before. After a commit the same batch is old.
     @Test func aBatchThatWasRolledBackComesOutTheSame() throws {
         var state = try state()
-        let limits = try limits(high: 10)
         let here = GeoPosition(latitude: 1, longitude: 2, altitude: 3)
         let batch = batch([(0, "a", frame(0, 11, place: here)), (1, "b", frame(3, 12)), (2, "a", frame(0, 11))])
         let holes = [MissingOffsets(0...0, .brokerRetention)]
-        let first = apply(batch, to: &state, holes: holes, limits: limits)
-        #expect(first.alarms.map(\.edge) == [.trigger] && first.ingest.limitStates.count == 1)
+        let first = apply(batch, to: &state, holes: holes)
         #expect(first.ingest.places.map(\.place) == [here] && first.ingest.latest.count == 2)
         #expect(first.counts.duplicates == 1)
         for _ in 0..<2 {
             state.rollBack(first.ingest)
-            let again = apply(batch, to: &state, holes: holes, limits: limits)
+            let again = apply(batch, to: &state, holes: holes)
             #expect(again.ingest.measurements == first.ingest.measurements)
             #expect(again.ingest.ledger == first.ingest.ledger && again.ingest.latest == first.ingest.latest)
             #expect(again.ingest.places.map(\.place) == first.ingest.places.map(\.place))
-            #expect(again.alarms.map(\.alarm) == first.alarms.map(\.alarm))
-            #expect(again.ingest.limitStates.map(\.state) == first.ingest.limitStates.map(\.state))
         }
         state.commit()
-        let old = apply(batch, to: &state, limits: limits, after: 2)
+        let old = apply(batch, to: &state, after: 2)
         #expect(old.ingest.measurements.isEmpty && old.ingest.latest.isEmpty && old.ingest.places.isEmpty)
-        #expect(old.alarms.isEmpty && old.ingest.limitStates.isEmpty && old.counts.duplicates == 3)
+        #expect(old.counts.duplicates == 3)
         #expect(old.ingest.ledger.map(\.version) == [1, 1])
     }
 
@@ -219,9 +213,9 @@ import Wire
         state.load([LedgerCache.Key(sensor: 1, boot: 5): .init(ledger: SequenceLedger(), version: 0)])
         let applied = apply(batch, to: &state)
         state.rollBack(applied.ingest)
-        #expect(state.missing(for: batch, limits: ActiveLimits()).ledgers.isEmpty)
+        #expect(state.missing(for: batch).ledgers.isEmpty)
         state.forgetLedgers(of: applied.ingest)
-        #expect(state.missing(for: batch, limits: ActiveLimits()).ledgers.map(\.sensor) == [1])
+        #expect(state.missing(for: batch).ledgers.map(\.sensor) == [1])
     }
 
     @Test func aPlaceIsWrittenWhenItChanges() throws {
@@ -245,25 +239,5 @@ import Wire
         #expect(due.map(\.value) == [2])
         state.latestFailed(due)
         #expect(state.takeDueLatest(now: now.advanced(by: .seconds(1))) == due)
-    }
-
-    // MARK: limits
-
-    private func limits(high: Double) throws -> ActiveLimits {
-        ActiveLimits([
-            StoreConnection.LimitedChannel(
-                channel: ChannelID(sensor: 1, number: 0), name: "t", limits: ChannelLimits(high: high))
-        ])
-    }
-
-    @Test func anAlarmGoesOnFromItsStoredState() throws {
-        var state = try state()
-        let raised = LimitState.Raised(id: "id", side: .high, since: Timestamp(unixNanoseconds: 1))
-        state.load([(channel: ChannelID(sensor: 1, number: 0), state: LimitState(raised: raised))], of: [1])
-        let applied = apply(
-            batch([(0, "a", frame(0, 11)), (1, "a", frame(1, 9)), (2, "b", frame(0, 11))]), to: &state,
-            limits: try limits(high: 10))
-        #expect(applied.alarms.map(\.edge) == [.clear] && applied.alarms.map(\.serial.text) == ["a"])
-        #expect(applied.ingest.limitStates.map(\.state.raised) == [nil])
     }
 }

@@ -22,19 +22,13 @@ extension Integration {
             batch.holes = [MissingOffsets(3...7, .brokerRetention)]
             batch.places = [(sensor, time, GeoPosition(latitude: 1, longitude: 2, altitude: 3))]
             batch.latest = [LatestValue(.test(time: time, sensor: sensor, samples: .floats([1, 2])))]
-            batch.limitStates = [
-                (
-                    ChannelID(sensor: sensor, number: 0),
-                    LimitState(raised: .init(id: "x", side: .high, since: time), asOf: time)
-                )
-            ]
             return batch
         }
 
         private func counts(_ system: TestSystem) async throws -> [Int64] {
             var counts: [Int64] = []
             for table in [
-                "measurement", "quarantine", "stream_hole", "location", "latest", "alarm_state", "sensor_boot",
+                "measurement", "quarantine", "stream_hole", "location", "latest", "sensor_boot",
             ] {
                 counts.append(try await system.number("SELECT count(*) FROM \(identifier: table)"))
             }
@@ -61,21 +55,16 @@ extension Integration {
                         var batch = fullBatch(partition, sensor: sensor)
                         batch.lease = lease
                         await #expect(throws: IngestConflict.leaseLost) { try await system.store.commit(batch) }
-                        #expect(try await counts(system) == [0, 0, 0, 0, 0, 0, 0])
+                        #expect(try await counts(system) == [0, 0, 0, 0, 0, 0])
                     }
                     #expect(try await system.store.position(of: "measurements.0") == partition.lease)
                     try await partition.commit(fullBatch(partition, sensor: sensor))
-                    #expect(try await counts(system) == [1, 1, 1, 1, 1, 1, 0])
+                    #expect(try await counts(system) == [1, 1, 1, 1, 1, 0])
                     #expect(try await system.store.position(of: "measurements.0") == partition.lease)
 
                     #expect(
                         try await system.store.lastPlaces(of: [sensor, 99])
                             == [sensor: GeoPosition(latitude: 1, longitude: 2, altitude: 3)])
-                    let states = try await system.store.limitStates(of: [sensor])
-                    #expect(
-                        states.map(\.state) == [
-                            LimitState(raised: .init(id: "x", side: .high, since: time), asOf: time)
-                        ])
                     let junk = try await system.store.fetchOne("SELECT *, length(payload) AS kept FROM quarantine")
                     #expect(try junk.integer("length") == 70_000 && junk.integer("kept") == 65_536)
                     #expect(try junk.text("reason") == "undecodable" && junk.text("routing_key") == "sensor_a.data")
@@ -94,7 +83,7 @@ extension Integration {
                     let batch = fullBatch(partition, sensor: try #require(try ids[serial("a")]))
                     try await system.store.commit(batch)
                     await #expect(throws: IngestConflict.leaseLost) { try await system.store.commit(batch) }
-                    #expect(try await counts(system) == [1, 1, 1, 1, 1, 1, 0])
+                    #expect(try await counts(system) == [1, 1, 1, 1, 1, 0])
                     // How the worker finds out that it was its own.
                     let position = try #require(try await system.store.position(of: "measurements.0"))
                     #expect(position.committed == batch.lastOffset && position.fingerprint == batch.lastFingerprint)
@@ -107,7 +96,7 @@ extension Integration {
                     numbered.ledger = partition.book.changes
                     try await system.store.commit(numbered)
                     await #expect(throws: IngestConflict.ledgerChanged) { try await system.store.commit(numbered) }
-                    #expect(try await counts(system) == [2, 1, 1, 1, 1, 1, 1])
+                    #expect(try await counts(system) == [2, 1, 1, 1, 1, 1])
                 }
             }
         }
@@ -129,7 +118,7 @@ extension Integration {
                     await #expect(throws: IngestConflict.ledgerChanged) {
                         try await two.commit(key, sequences: [1, 2])
                     }
-                    #expect(try await counts(system) == [2, 0, 0, 0, 0, 0, 1])
+                    #expect(try await counts(system) == [2, 0, 0, 0, 0, 1])
                     #expect(try await system.store.position(of: "measurements.1") == two.lease)
                     two.book.forget([key])
                     #expect(try await two.commit(key, sequences: [1, 2]) == [.duplicate, .new])

@@ -78,6 +78,18 @@ extension Integration {
                     try await store.run(
                         "UPDATE ingest_replica SET seen_at = seen_at - INTERVAL '6 seconds' WHERE replica = 'r3'")
                     #expect(try await store.heartbeat(replica: "r1", mine: []).replicas == ["r1"])
+                    #expect(try await store.heartbeat(replica: "r1", mine: []).allKnowTicks)
+                    // A release that does not know ticks, under a name that had known them.
+                    for replica in ["r3", "r4"] {
+                        try await store.run(
+                            """
+                            INSERT INTO ingest_replica VALUES (\(replica), clock_timestamp())
+                            ON CONFLICT (replica) DO UPDATE SET seen_at = EXCLUDED.seen_at
+                            """)
+                        #expect(try await !store.heartbeat(replica: "r1", mine: []).allKnowTicks, "\(replica)")
+                        try await store.leave(replica: replica)
+                        #expect(try await store.heartbeat(replica: "r1", mine: []).allKnowTicks)
+                    }
                 }
             }
         }

@@ -85,32 +85,6 @@ extension Integration {
             }
         }
 
-        /// Limits whose channel has no name, which the schema refuses: the other limits are read.
-        @Test func limitsOfAChannelWithoutAName() async throws {
-            try await TestSystem.with { system in
-                try await system.leased { _ in
-                    let store = system.store
-                    try await store.run("ALTER TABLE channel ALTER name DROP NOT NULL")
-                    try await store.run("INSERT INTO sensor (serial) VALUES ('a'), ('b')")
-                    try await store.run(
-                        """
-                        INSERT INTO channel (sensor_id, channel, name)
-                        SELECT sensor_id, 0, CASE serial WHEN 'b' THEN 'x' END FROM sensor
-                        """)
-                    try await store.run(
-                        """
-                        INSERT INTO alarm_state (sensor_id, channel, alarm_id, side, since_ns, as_of_ns)
-                        SELECT sensor_id, 0, serial, 'high', 1, 1 FROM sensor
-                        """)
-                    let limits = try await store.limitedChannels()
-                    #expect(limits.channels.map(\.name) == ["x"])
-                    #expect(limits.unreadable.map(\.serial) == ["a"])
-                    let error = try #require(limits.unreadable.first?.error)
-                    await undecodable("name", found: "NULL", "WITH wanted AS (") { throw error }
-                }
-            }
-        }
-
         /// A limit that is not a number is no limit: an operator's JSON is not a row that cannot be decoded.
         @Test func limitsThatAreNoNumbers() async throws {
             try await TestSystem.with { system in
@@ -121,8 +95,10 @@ extension Integration {
                         "INSERT INTO channel (sensor_id, channel, name) SELECT sensor_id, 0, 'x' FROM sensor")
                     let desired = #"{"limits": {"x": {"high": "warm", "low": -1.5, "hysteresis": null}}}"#
                     try await store.run("UPDATE sensor SET desired = \(desired)::jsonb, desired_changed_at = now()")
-                    let limits = try #require(try await store.limitedChannels().channels.first).limits
-                    #expect(limits.high == nil && limits.low == -1.5 && limits.hysteresis == 0)
+                    let resolved = try #require(try await store.resolveRules())
+                    let limits = try #require(resolved.revision.sensors.first?.limits.first)
+                    #expect(limits.high == nil && limits.low == -1.5 && limits.hysteresis == nil)
+                    #expect(resolved.unreadable.isEmpty)
                 }
             }
         }

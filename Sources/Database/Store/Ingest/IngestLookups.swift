@@ -1,7 +1,5 @@
 public import Model
 public import Postgres
-public import Rules
-internal import Time
 
 extension StoreConnection {
     /// The version of sensors' names: it grows whenever a sensor is deleted or renamed. Who keeps numbers of sensors reads
@@ -198,90 +196,5 @@ extension StoreConnection {
                 altitude: try row.double(altitude))
         }
         return places
-    }
-
-    /// The states of limits, by sensor and channel.
-    /// - Throws: `StoreError`.
-    public func limitStates(of sensors: [SensorID]) throws -> [(channel: ChannelID, state: LimitState)] {
-        let rows = try fetch("SELECT * FROM alarm_state WHERE sensor_id = ANY (\(sensors)::int[])")
-        let (sensor, channel, asOf) = (
-            try rows.column("sensor_id"), try rows.column("channel"), try rows.column("as_of_ns")
-        )
-        let (alarm, side, since) = (try rows.column("alarm_id"), try rows.column("side"), try rows.column("since_ns"))
-        return try rows.map { row in
-            var state = LimitState(asOf: Timestamp(unixNanoseconds: try row.integer(asOf)))
-            // NULL: no alarm is raised.
-            if let id = try row.optionalText(alarm) {
-                state.raised = LimitState.Raised(
-                    id: id, side: try row.value(side), since: Timestamp(unixNanoseconds: try row.integer(since)))
-            }
-            return (try row.channelID(sensor, channel), state)
-        }
-    }
-
-    /// A channel that has limits.
-    public struct LimitedChannel: Sendable {
-        /// The channel.
-        public var channel: ChannelID
-        /// Its name.
-        public var name: String
-        /// Its limits.
-        public var limits: ChannelLimits
-    }
-
-    /// A row of limits that cannot be decoded.
-    public struct UnreadableLimits: Sendable, Equatable {
-        /// The sensor's serial number.
-        public var serial: String
-        /// The column and what it holds.
-        public var error: StoreError
-    }
-
-    /// All limits in the sensors' desired properties, and the rows of them that cannot be decoded, by serial number.
-    /// - Throws: `StoreError`.
-    public func limitedChannels() throws -> (channels: [LimitedChannel], unreadable: [UnreadableLimits]) {
-        let rows = try fetch(
-            """
-            WITH wanted AS (
-                -- A value that is not a number is no limit.
-                SELECT s.sensor_id, s.serial, c.channel, c.name,
-                       CASE jsonb_typeof(l.value->'high') WHEN 'number' THEN l.value->>'high' END AS high,
-                       CASE jsonb_typeof(l.value->'low') WHEN 'number' THEN l.value->>'low' END AS low,
-                       CASE jsonb_typeof(l.value->'hysteresis') WHEN 'number' THEN l.value->>'hysteresis' END AS hysteresis
-                  FROM sensor s CROSS JOIN LATERAL jsonb_each(s.desired->'limits') AS l(name, value)
-                  JOIN channel c ON c.sensor_id = s.sensor_id AND c.name = l.name
-                 WHERE s.desired_changed_at IS NOT NULL AND jsonb_typeof(s.desired->'limits') = 'object'
-                   AND jsonb_typeof(l.value) = 'object'
-            )
-            SELECT * FROM wanted
-            UNION ALL
-            -- An alarm whose limits were removed must still be cleared.
-            SELECT s.sensor_id, s.serial, c.channel, c.name, NULL, NULL, NULL
-              FROM alarm_state a JOIN sensor s USING (sensor_id) JOIN channel c USING (sensor_id, channel)
-             WHERE a.alarm_id IS NOT NULL
-               AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.sensor_id = a.sensor_id AND w.channel = a.channel)
-            """)
-        let (sensor, serial) = (try rows.column("sensor_id"), try rows.column("serial"))
-        let (channel, name) = (try rows.column("channel"), try rows.column("name"))
-        let (high, low, hysteresis) = (
-            try rows.column("high"), try rows.column("low"), try rows.column("hysteresis")
-        )
-        func limited(_ row: Row) throws(StoreError) -> LimitedChannel {
-            let limits = ChannelLimits(
-                high: try row.optionalDouble(high), low: try row.optionalDouble(low),
-                // NULL: the operator set none.
-                hysteresis: try row.optionalDouble(hysteresis) ?? 0)
-            return LimitedChannel(
-                channel: try row.channelID(sensor, channel), name: try row.text(name), limits: limits)
-        }
-        var channels: [LimitedChannel] = []
-        var unreadable: [UnreadableLimits] = []
-        for row in rows {
-            do { channels.append(try limited(row)) } catch {
-                guard case .undecodable = error else { throw error }
-                unreadable.append(UnreadableLimits(serial: try row.text(serial), error: error))
-            }
-        }
-        return (channels, unreadable.sorted { $0.serial < $1.serial })
     }
 }

@@ -1,6 +1,5 @@
 public import Model
 public import Postgres
-public import Rules
 public import Time
 
 /// A payload for the table `quarantine`.
@@ -74,8 +73,6 @@ public struct IngestBatch: Sendable {
     public var latest: [LatestValue] = []
     /// Event captures with frames in here.
     public var captures: Set<StoredCapture> = []
-    /// Changed states of limits.
-    public var limitStates: [(channel: ChannelID, state: LimitState)] = []
 
     /// A batch without content.
     public init(lease: PartitionLease, lastOffset: Int64, lastFingerprint: Int64, lastReceived: Timestamp) {
@@ -136,13 +133,12 @@ extension StoreConnection {
             try Self.write(batch.holes, batch.lease, session)
             try Self.write(batch.places, session)
             try Self.write(batch.latest, session)
-            try Self.write(batch.limitStates, session)
             let oldest = batch.measurements.lazy.map(\.time).filter { $0 >= lateBefore }.min()
             try session.commit(
                 with: """
                     SELECT ingest_commit(\(batch.lease.stream), \(batch.lease.epoch), \
                     \(batch.lease.incarnation)::int, \(batch.lease.committed), \(batch.lastOffset), \
-                    \(batch.lastFingerprint), \(batch.lastReceived), \(oldest))
+                    \(batch.lastFingerprint), \(batch.lastReceived), \(oldest), true)
                     """)
         }
     }
@@ -351,25 +347,6 @@ extension StoreConnection {
                 min = EXCLUDED.min, max = EXCLUDED.max, rms = EXCLUDED.rms, sample_rate_hz = EXCLUDED.sample_rate_hz,
                 clock = EXCLUDED.clock, clock_offset_s = EXCLUDED.clock_offset_s
             WHERE l."time" <= EXCLUDED."time"
-            """)
-    }
-
-    private static func write(
-        _ states: [(channel: ChannelID, state: LimitState)], _ session: borrowing Session
-    ) throws {
-        guard !states.isEmpty else { return }
-        let raised = states.map(\.state.raised)
-        try session.run(
-            """
-            INSERT INTO alarm_state AS a (sensor_id, channel, alarm_id, side, since_ns, as_of_ns)
-            SELECT * FROM unnest(\(states.map(\.channel.sensor))::int[], \(states.map(\.channel.number))::smallint[],
-                                 \(raised.map(\.?.id))::text[], \(raised.map(\.?.side))::text[],
-                                 \(raised.map(\.?.since.unixNanoseconds))::bigint[],
-                                 \(states.map(\.state.asOf?.unixNanoseconds))::bigint[])
-            ON CONFLICT (sensor_id, channel) DO UPDATE
-            SET alarm_id = EXCLUDED.alarm_id, side = EXCLUDED.side, since_ns = EXCLUDED.since_ns,
-                as_of_ns = EXCLUDED.as_of_ns
-            WHERE a.as_of_ns <= EXCLUDED.as_of_ns
             """)
     }
 }

@@ -21,16 +21,18 @@ extension StoreConnection {
 
     /// Records that a replica is alive, renews its leases and reads the owners of all partitions.
     /// - Parameter mine: the partitions that the replica works on.
-    /// - Returns: the living replicas, and the partitions with their owners (nil: none, or the lease has expired).
+    /// - Returns: the living replicas, the partitions with their owners (nil: none, or the lease has expired), and whether
+    ///   all replicas know ticks.
     /// - Throws: `StoreError`.
     public func heartbeat(
         replica: String, mine: [PartitionLease]
-    ) throws -> (replicas: Set<String>, partitions: [LeasePlan.Partition]) {
+    ) throws -> (replicas: Set<String>, partitions: [LeasePlan.Partition], allKnowTicks: Bool) {
         try transaction(timeout: .seconds(5), lockTimeout: .seconds(3)) { session in
             try session.run(
                 """
-                INSERT INTO ingest_replica VALUES (\(replica), clock_timestamp())
-                ON CONFLICT (replica) DO UPDATE SET seen_at = EXCLUDED.seen_at
+                INSERT INTO ingest_replica (replica, seen_at, ticks_seen_at)
+                SELECT \(replica), now, now FROM clock_timestamp() AS now
+                ON CONFLICT (replica) DO UPDATE SET seen_at = EXCLUDED.seen_at, ticks_seen_at = EXCLUDED.ticks_seen_at
                 """)
             for lease in mine.sorted(by: { $0.stream < $1.stream }) {
                 try session.run(
@@ -41,7 +43,7 @@ extension StoreConnection {
             }
             let replicas = try session.fetch(
                 """
-                SELECT replica FROM ingest_replica
+                SELECT replica, ticks_seen_at IS NOT DISTINCT FROM seen_at AS knows_ticks FROM ingest_replica
                 WHERE seen_at > clock_timestamp() - make_interval(secs => \(Self.leaseSeconds))
                 """)
             let partitions = try session.fetch(
@@ -53,7 +55,7 @@ extension StoreConnection {
                 Set(try replicas.map { try $0.text("replica") }),
                 try partitions.map { row in
                     LeasePlan.Partition(stream: try row.text("stream"), owner: try row.optionalText("owner"))
-                }
+                }, try replicas.allSatisfy { try $0.flag("knows_ticks") }
             )
         }
     }

@@ -30,7 +30,7 @@ public struct Functions: Sendable {
     }
 
     /// The functions of this program. A test knows the fingerprint of each revision.
-    public static let current = Functions(revision: 3, files: EmbeddedSQL.functions)
+    public static let current = Functions(revision: 4, files: EmbeddedSQL.functions)
 
     /// The functions of a release before such files existed: its steps define all functions.
     public static let none = Functions(revision: 0, files: [])

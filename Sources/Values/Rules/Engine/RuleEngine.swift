@@ -16,6 +16,9 @@ public struct RuleEngine: Sendable {
         public var clockSteps: Int64 = 0
         /// Rules that were disabled because they exceeded their budget.
         public var failures: Int64 = 0
+
+        /// Nothing yet.
+        public init() {}
     }
 
     /// A rule that the engine disabled by itself.
@@ -107,7 +110,7 @@ public struct RuleEngine: Sendable {
     }
 
     /// The state of a sensor that rules select; nil for other sensors.
-    private mutating func state(of serial: SerialNumber) -> Int? {
+    mutating func state(of serial: SerialNumber) -> Int? {
         if let index = indexes[serial] { return index }
         guard let plan = catalog.plan(of: serial) else { return nil }
         append(SensorState(serial, plan, heard: listened))

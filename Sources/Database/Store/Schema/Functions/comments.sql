@@ -90,7 +90,7 @@ COMMENT ON TABLE alarm IS 'Alarms, each from its trigger to its clear.';
 COMMENT ON COLUMN alarm.raised_at IS 'Time of the samples that raised it; null as long as only the clear has arrived.';
 COMMENT ON COLUMN alarm.cleared_at IS 'Time of the samples that cleared it; null while it is active.';
 COMMENT ON COLUMN alarm.text IS 'A sentence for the operator.';
-COMMENT ON TABLE alarm_state IS 'The state of each channel with regard to its limits, changed in the transaction that stores the samples.';
+COMMENT ON TABLE alarm_state IS 'The state of each channel with regard to its limits. Evaluators keep it for releases without rules, and read it after one of them had the partition.';
 COMMENT ON COLUMN alarm_state.alarm_id IS 'The active alarm; null: within limits.';
 COMMENT ON COLUMN alarm_state.as_of_ns IS 'Trusted time of the row that caused this state, Unix nanoseconds.';
 

@@ -14,7 +14,8 @@ CREATE OR REPLACE FUNCTION ingest_commit(
 BEGIN
     UPDATE ingest_partition
        SET committed_offset = p_after, fingerprint = p_fingerprint, committed_at = clock_timestamp(), reached = NULL,
-           lease_until = clock_timestamp() + INTERVAL '5 seconds', backend_pid = pg_backend_pid()
+           lease_until = clock_timestamp() + INTERVAL '5 seconds', backend_pid = pg_backend_pid(),
+           older_incarnation = p_incarnation, older_offset = p_after
      WHERE stream = p_stream AND epoch = p_epoch AND incarnation = p_incarnation
        AND committed_offset IS NOT DISTINCT FROM p_before;
     IF NOT FOUND THEN
@@ -25,13 +26,15 @@ COMMENT ON FUNCTION ingest_commit(text, bigint, int, bigint, bigint, bigint) IS 
 
 CREATE OR REPLACE FUNCTION ingest_commit(
     p_stream text, p_epoch bigint, p_incarnation int, p_before bigint, p_after bigint, p_fingerprint bigint,
-    p_reached timestamptz, p_oldest timestamptz
+    p_reached timestamptz, p_oldest timestamptz, p_knows_rules boolean
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE ingest_partition
        SET committed_offset = p_after, fingerprint = p_fingerprint, committed_at = clock_timestamp(),
            reached = coalesce(p_reached, reached, '-infinity'),
-           lease_until = clock_timestamp() + INTERVAL '5 seconds', backend_pid = pg_backend_pid()
+           lease_until = clock_timestamp() + INTERVAL '5 seconds', backend_pid = pg_backend_pid(),
+           older_incarnation = CASE WHEN p_knows_rules THEN older_incarnation ELSE p_incarnation END,
+           older_offset = CASE WHEN p_knows_rules THEN older_offset ELSE p_after END
      WHERE stream = p_stream AND epoch = p_epoch AND incarnation = p_incarnation
        AND committed_offset IS NOT DISTINCT FROM p_before;
     IF NOT FOUND THEN
@@ -44,7 +47,49 @@ BEGIN
         END IF;
     END IF;
 END $$;
-COMMENT ON FUNCTION ingest_commit(text, bigint, int, bigint, bigint, bigint, timestamptz, timestamptz) IS 'The fence at the end of a batch: moves the committed offset, or fails with IOT01 if another replica holds the partition or has moved it. p_reached: the newest stamp of its messages. p_oldest: the oldest row that is not noted in rollup_late; fails with IOT02 if its minute is closed.';
+COMMENT ON FUNCTION ingest_commit(text, bigint, int, bigint, bigint, bigint, timestamptz, timestamptz, boolean) IS 'The fence at the end of a batch: moves the committed offset, or fails with IOT01 if another replica holds the partition or has moved it. p_reached: the newest stamp of its messages. p_oldest: the oldest row that is not noted in rollup_late; fails with IOT02 if its minute is closed. p_knows_rules: whether rules are evaluated apart from storing.';
+
+CREATE OR REPLACE FUNCTION ingest_commit(
+    p_stream text, p_epoch bigint, p_incarnation int, p_before bigint, p_after bigint, p_fingerprint bigint,
+    p_reached timestamptz, p_oldest timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM ingest_commit(
+        p_stream, p_epoch, p_incarnation, p_before, p_after, p_fingerprint, p_reached, p_oldest, false);
+END $$;
+COMMENT ON FUNCTION ingest_commit(text, bigint, int, bigint, bigint, bigint, timestamptz, timestamptz) IS 'The fence for releases without rules, which judge limits by what they store.';
+
+-- One statement, so that a client that is suspended in the middle of it holds no lock.
+CREATE OR REPLACE FUNCTION rule_state_save(
+    p_stream text, p_epoch bigint, p_incarnation int, p_offset bigint, p_fingerprint bigint, p_body bytea,
+    p_serials text[], p_channels text[], p_alarms text[], p_sides text[], p_since_ns bigint[]
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_body IS NULL THEN
+        DELETE FROM rule_state WHERE stream = p_stream;
+    ELSE
+        INSERT INTO rule_state (stream, epoch, incarnation, stream_offset, fingerprint, body)
+        VALUES (p_stream, p_epoch, p_incarnation, p_offset, p_fingerprint, p_body)
+        ON CONFLICT (stream) DO UPDATE
+        SET epoch = EXCLUDED.epoch, incarnation = EXCLUDED.incarnation, stream_offset = EXCLUDED.stream_offset,
+            fingerprint = EXCLUDED.fingerprint, body = EXCLUDED.body, saved_at = clock_timestamp();
+    END IF;
+    INSERT INTO alarm_state AS a (sensor_id, channel, alarm_id, side, since_ns, as_of_ns)
+    SELECT s.sensor_id, c.channel, u.alarm, u.side, CASE WHEN u.alarm IS NOT NULL THEN u.since END, u.since
+      FROM unnest(p_serials, p_channels, p_alarms, p_sides, p_since_ns) AS u(serial, name, alarm, side, since)
+      JOIN sensor s ON s.serial = u.serial AND s.deleted_at IS NULL
+      JOIN channel c ON c.sensor_id = s.sensor_id AND c.name = u.name
+     ORDER BY s.sensor_id, c.channel
+    ON CONFLICT (sensor_id, channel) DO UPDATE
+    SET alarm_id = EXCLUDED.alarm_id, side = EXCLUDED.side, since_ns = EXCLUDED.since_ns, as_of_ns = EXCLUDED.as_of_ns;
+    -- Last, because commits of the stream wait for the lock.
+    PERFORM FROM ingest_partition
+      WHERE stream = p_stream AND epoch = p_epoch AND incarnation = p_incarnation FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'partition % is not ours any more', p_stream USING ERRCODE = 'IOT01';
+    END IF;
+END $$;
+COMMENT ON FUNCTION rule_state_save IS 'Saves the state of a stream''s evaluator (p_body null: no rule holds) and the limits'' alarms that began or ended since the state before, or fails with IOT01 if another replica holds the partition.';
 
 -- The row is deleted from its own chunk: locks on all chunks would wait for readers of one that retention is about to
 -- drop.

@@ -188,3 +188,33 @@ COMMENT ON COLUMN notification.delivered_at IS 'When the receiver took it; null:
 COMMENT ON COLUMN notification.given_up_at IS 'When the registry stopped trying; null: it has not.';
 COMMENT ON COLUMN notification.summarised IS 'Whether it was told in a summary of several alarms.';
 COMMENT ON COLUMN notification.closed IS 'Of a trigger: whether the row of the clear has been written too.';
+
+-- Evaluation of rules: its state, and how releases without rules are told apart.
+
+CREATE TABLE rule_state (
+    stream        text PRIMARY KEY REFERENCES ingest_partition,
+    epoch         bigint NOT NULL,
+    incarnation   int NOT NULL,
+    stream_offset bigint,
+    fingerprint   bigint,
+    body          bytea NOT NULL,
+    saved_at      timestamptz NOT NULL DEFAULT now()
+);
+-- It is replaced every few seconds, and has few zeros: compressing costs more than it saves.
+ALTER TABLE rule_state ALTER body SET STORAGE EXTERNAL;
+COMMENT ON TABLE rule_state IS 'What the evaluator of a stream knows of all rules and sensors, as of one message. Its successor evaluates the stream from there on. No row: no rule holds.';
+COMMENT ON COLUMN rule_state.stream IS 'The stream.';
+COMMENT ON COLUMN rule_state.epoch IS 'The epoch of the lease under which it was saved.';
+COMMENT ON COLUMN rule_state.incarnation IS 'The incarnation of the stream.';
+COMMENT ON COLUMN rule_state.stream_offset IS 'The last message that was evaluated; null: none. All alarms up to it are confirmed by the broker.';
+COMMENT ON COLUMN rule_state.fingerprint IS 'FNV-1a (64 bits) of that message''s key and payload; null: unknown.';
+COMMENT ON COLUMN rule_state.body IS 'The state, as RuleEngine encodes it.';
+COMMENT ON COLUMN rule_state.saved_at IS 'When it was saved.';
+
+ALTER TABLE ingest_partition
+    ADD COLUMN older_incarnation int,
+    ADD COLUMN older_offset bigint;
+COMMENT ON COLUMN ingest_partition.older_incarnation IS 'The incarnation of older_offset.';
+COMMENT ON COLUMN ingest_partition.older_offset IS 'The last message that an ingester of a release without rules stored, and so judged by its limits; null: none.';
+ALTER TABLE ingest_replica ADD COLUMN ticks_seen_at timestamptz;
+COMMENT ON COLUMN ingest_replica.ticks_seen_at IS 'The same as seen_at if the replica knows ticks; a release that does not know them leaves it behind.';
