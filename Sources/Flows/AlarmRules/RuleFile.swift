@@ -42,10 +42,7 @@ public struct RuleFile: Sendable, Equatable {
         guard yaml.utf8.count <= Self.bytesMax else {
             throw Self.invalid(nil, "the file has \(yaml.utf8.count) bytes, at most \(Self.bytesMax)")
         }
-        let documents: [Node]
-        do { documents = Array(try Yams.compose_all(yaml: yaml)) } catch let error as YamlError {
-            throw Self.invalid(error.line, error.text)
-        } catch { throw Self.invalid(nil, "\(error)") }
+        let documents = try Self.documents(yaml)
         var reading = Reading()
         for document in documents { reading.read(document: document) }
         if documents.isEmpty {
@@ -59,6 +56,18 @@ public struct RuleFile: Sendable, Equatable {
             throw Invalid(problems: reading.problems.sorted { ($0.line ?? 0) < ($1.line ?? 0) })
         }
         rules = reading.rules
+    }
+
+    private static func documents(_ yaml: String) throws(Invalid) -> [Node] {
+        do {
+            let sequence = try Yams.compose_all(yaml: yaml)
+            let documents = Array(sequence)
+            // The sequence ends at an error, and keeps it.
+            if let error = sequence.error { throw error }
+            return documents
+        } catch let error as YamlError { throw invalid(error.line, error.text) } catch {
+            throw invalid(nil, "\(error)")
+        }
     }
 
     private static func invalid(_ line: Int?, _ text: String) -> Invalid {

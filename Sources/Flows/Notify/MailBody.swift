@@ -84,7 +84,7 @@ enum MailBody {
         let escaped = WebhookBody.escapedID(id).replacing(/[^A-Za-z0-9._-]/, with: "_")
         let headers = [
             "From: \(mail.from)", "To: \(mail.to.joined(separator: ", "))", "Subject: \(encoded(subject))",
-            "Date: \(date(now))", "Message-ID: <\(escaped)@\(domain)>",
+            "Date: \(now.mailText)", "Message-ID: <\(escaped)@\(domain)>",
             "X-Notification-Id: \(WebhookBody.escapedID(id))",
             "Auto-Submitted: auto-generated", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8",
             "Content-Transfer-Encoding: base64",
@@ -109,13 +109,5 @@ enum MailBody {
             words[words.count - 1] += bytes
         }
         return words.map { "=?utf-8?B?\(Data($0).base64EncodedString())?=" }.joined(separator: "\r\n ")
-    }
-
-    private static func date(_ time: Timestamp) -> String {
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.timeZone = TimeZone(identifier: "UTC")
-        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss '+0000'"
-        return format.string(from: Date(timeIntervalSince1970: Double(time.unixMicroseconds) / 1e6))
     }
 }

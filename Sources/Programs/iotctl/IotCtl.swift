@@ -59,10 +59,9 @@ struct IotCtl: AsyncParsableCommand {
                 name: "Control",
                 subcommands: [
                     Sleep.self, Awake.self, ChangeFrequency.self, SetVerb.self, Tag.self, Rename.self, Delete.self,
-                    Target.self, CommandVerb.self,
+                    Target.self, CommandVerb.self, RuleVerb.self,
                 ]),
             CommandGroup(name: "State", subcommands: [Get.self, Describe.self, Top.self, Wait.self]),
-            CommandGroup(name: "Alarms", subcommands: [RuleVerb.self]),
             CommandGroup(name: "Live", subcommands: [Watch.self, Tail.self, Logs.self]),
             CommandGroup(
                 name: "Data",

@@ -44,6 +44,8 @@ import Testing
         Listed(json, "`issuer`, `action` (", OperatorAction.Kind.allCases.map(\.rawValue)),
         Listed(json, "**Alarm event**: `event` (", ["trigger", "clear", "active"]),
         Listed(json, "always these four: `variable` (", Contexts.variables),
+        Listed(json, "`enabled`, `severity` (", Alarm.Severity.allCases.map(\.rawValue)),
+        Listed(json, "or the command line: `name`, `change` (", AppliedRule.Change.allCases.map(\.rawValue)),
         Listed(json, "can appear several times), `result` (", Finding.Verdict.allCases.map(\.rawValue)),
         Listed(json, "`issuer`, `state` (", CommandLife.State.allCases.map(\.rawValue)),
         Listed(json, "`sensor`, `property` (", SensorWatch.names + ["reported.…"]),

@@ -117,4 +117,14 @@ private let now = Timestamp(unixNanoseconds: 1_795_253_400_000_000_000)
 
     @Test(arguments: ["", "-", ".", "1.5e3", "1,5", "9223372036.854775808", "99999999999999999999"])
     func whatIsNoDecimalIsRefused(_ text: String) { #expect(Int64(decimal: text, times: 1_000_000_000) == nil) }
+
+    @Test(arguments: [
+        ("1970-01-01T00:00:00Z", "Thu, 01 Jan 1970 00:00:00 +0000"),
+        ("1969-12-31T23:59:59Z", "Wed, 31 Dec 1969 23:59:59 +0000"),
+        ("2026-11-21T09:30:00.9Z", "Sat, 21 Nov 2026 09:30:00 +0000"),
+        ("2000-02-29T12:00:00Z", "Tue, 29 Feb 2000 12:00:00 +0000"),
+    ])
+    func mailsHaveTheirOwnForm(_ text: String, _ mail: String) throws {
+        #expect(try #require(Timestamp(iso8601: text)).mailText == mail)
+    }
 }

@@ -11,7 +11,8 @@ import Wire
     }
 
     @Test(arguments: [
-        "", "tick", "tick 1 2", "tick -1 2 3", "tick 1 2 3 4", "tock 1 2 3", "tick 1 2 x", "tick 9223372036854775808 2 3",
+        "", "tick", "tick 1 2", "tick -1 2 3", "tick 1 2 3 4", "tock 1 2 3", "tick 1 2 x",
+        "tick 9223372036854775808 2 3",
         "tick 1 2 3" + String(repeating: " ", count: 91),
     ])
     func nothingElseIsATick(text: String) { #expect(TickCodec.decode(Array(text.utf8)) == nil) }

@@ -15,8 +15,8 @@ struct RuleApply: AsyncParsableCommand {
 
             If one rule of the file is wrong, nothing is stored, and every problem is told
             with its line. Rules that are not in the file stay as they are; iotctl rule rm
-            removes them. A rule whose kind of condition stays the same keeps its state:
-            its alarms stay active, and the next frame is judged by the new limits.
+            removes them. A rule keeps its state as long as its kind of condition stays
+            the same: its alarms stay active, and the new limits judge the next frame.
             """)
 
     @OptionGroup var file: RuleFileOption

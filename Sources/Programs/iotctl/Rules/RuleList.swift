@@ -16,8 +16,8 @@ struct RuleList: AsyncParsableCommand {
               iotctl rule ls -o wide
               iotctl rule ls -o name
 
-            ALARMS: active alarms of the rule. CONDITION is shown in short; iotctl rule show
-            prints all of a rule.
+            ALARMS: active alarms of the rule. CONDITION is shown in short; iotctl rule
+            show prints all of a rule.
             """,
         aliases: ["list"])
 

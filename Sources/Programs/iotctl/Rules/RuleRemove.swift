@@ -11,8 +11,8 @@ struct RuleRemove: AsyncParsableCommand {
               iotctl rule rm pump-hot
               iotctl rule rm pump-hot pump-cold --yes
 
-            Alarms of the rule that are active end, with the cause rule_removed. iotctl rule
-            history shows what it was.
+            Alarms of the rule that are active end, with the cause rule_removed.
+            iotctl rule history shows what it was.
             """)
 
     @Argument(help: ArgumentHelp("Names of rules.", valueName: "rule"), completion: .rules)
