@@ -391,9 +391,9 @@ extension Session {
         try fetch(
             """
             SELECT n.alarm_id, n.edge, n.number, n.attempts, s.serial, a.rule, a.severity, a.value, a.limit_value,
-                   a.clear_value, a.clear_cause, a.text, a.runbook, a.late, coalesce(a.unit, c.unit, '') AS unit,
-                   CASE WHEN a.channel_name IS NULL AND a.rule NOT LIKE 'limit:%' THEN ''
-                        ELSE coalesce(a.channel_name, c.name, a.channel::text) END AS channel,
+                   a.clear_value, a.clear_cause, a.text, a.runbook, a.late, coalesce(a.judged_unit, c.unit, '') AS unit,
+                   CASE WHEN a.judged_channel IS NULL AND a.rule NOT LIKE 'limit:%' THEN ''
+                        ELSE coalesce(a.judged_channel, c.name, a.channel::text) END AS channel,
                    (extract(epoch FROM now() - n.created_at) * 1000)::bigint AS age_ms,
                    \(microseconds("coalesce(a.raised_at, n.created_at)")) AS raised_us,
                    \(microseconds("a.cleared_at")) AS cleared_us

@@ -126,7 +126,7 @@ extension StoreConnection {
                 case .trigger:
                     changed = try session.run(
                         """
-                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, severity, channel_name, unit, runbook,
+                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, severity, judged_channel, judged_unit, runbook,
                                                 stream, epoch, stream_offset, late, raised_at, value, limit_value, text)
                         VALUES (\(common), \(alarm.at), \(alarm.value), \(alarm.limit), \(alarm.text))
                         ON CONFLICT (alarm_id) DO UPDATE
@@ -139,7 +139,7 @@ extension StoreConnection {
                 case .clear:
                     changed = try session.run(
                         """
-                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, severity, channel_name, unit, runbook,
+                        INSERT INTO alarm AS a (alarm_id, sensor_id, channel, rule, severity, judged_channel, judged_unit, runbook,
                                                 stream, epoch, stream_offset, late, cleared_at, clear_value, clear_cause)
                         VALUES (\(common), \(alarm.at), \(alarm.value), nullif(\(alarm.cause), ''))
                         ON CONFLICT (alarm_id) DO UPDATE

@@ -2,16 +2,16 @@
 
 ALTER TABLE alarm
     ADD COLUMN severity text NOT NULL DEFAULT 'warning' CHECK (severity IN ('info', 'warning', 'critical')),
-    ADD COLUMN channel_name text,
-    ADD COLUMN unit text,
+    ADD COLUMN judged_channel text,
+    ADD COLUMN judged_unit text,
     ADD COLUMN runbook text,
     ADD COLUMN stream text,
     ADD COLUMN epoch bigint,
     ADD COLUMN stream_offset bigint,
     ADD COLUMN late boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN alarm.severity IS 'info | warning | critical.';
-COMMENT ON COLUMN alarm.channel_name IS 'The channel''s name, as the evaluator knew it; null: the rule concerns the whole sensor, or an older release evaluated it.';
-COMMENT ON COLUMN alarm.unit IS 'The unit of value and limit_value; null: unknown.';
+COMMENT ON COLUMN alarm.judged_channel IS 'The channel''s name, as the evaluator knew it; null: the rule concerns the whole sensor, or an older release evaluated it.';
+COMMENT ON COLUMN alarm.judged_unit IS 'The unit of value and limit_value; null: unknown.';
 COMMENT ON COLUMN alarm.runbook IS 'A link for the operator; null: the rule has none.';
 COMMENT ON COLUMN alarm.stream IS 'The stream with the message that raised it; null: an older release evaluated it.';
 COMMENT ON COLUMN alarm.epoch IS 'The epoch of the lease under which it was evaluated.';
