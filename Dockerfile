@@ -22,7 +22,7 @@ COPY scripts/image-files scripts/image-files
 ARG TARGETARCH
 RUN --mount=type=cache,id=sensor-services-$TARGETARCH,target=/source/.build,sharing=locked \
     for program in sensor-simulator sensor-registry logs-ingester measurements-ingester iotctl; do \
-        swift build -c release --product "$program" || exit 1; \
+        swift build -c release --traits GRPC --product "$program" || exit 1; \
     done \
     && scripts/image-files .build/release /programs
 
@@ -45,6 +45,8 @@ RUN apt-get update \
 # Programs look for the Swift runtime beside themselves, so they stay together; found by name through links.
 COPY --from=programs / /usr/local/lib/sensor-services/
 COPY --chmod=0755 scripts/healthcheck /usr/local/bin/healthcheck
+# For clients of gRPC, because sensor-registry has no reflection.
+COPY proto/control.binpb /usr/local/share/sensor-services/control.binpb
 RUN for program in sensor-simulator sensor-registry logs-ingester measurements-ingester iotctl; do \
         ln -s "../lib/sensor-services/$program" "/usr/local/bin/$program" && "$program" --help >/dev/null || exit 1; \
     done
@@ -60,7 +62,7 @@ LABEL org.opencontainers.image.title="sensor-services" \
 
 USER 10001:10001
 ENV HTTP_PORT=8080
-EXPOSE 8080
+EXPOSE 8080 50051
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/healthcheck"]
 CMD ["iotctl", "--help"]

@@ -3,6 +3,9 @@
 SHELL := /bin/bash
 SECONDS ?= 30
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+# Debug builds, which the tests run, have machine control over gRPC. `make release` does not, so that a first `make demo`
+# does not build SwiftNIO (docs/decisions/0020-grpc.md).
+DEBUG_TRAITS := --traits GRPC
 STRICT_SOURCES := Package.swift Sources Tests Benchmarks
 
 .PHONY: help setup build release demo up down backup restore test unit check format proto clean hook bench microbench \
@@ -17,10 +20,10 @@ setup: ## Install the packages (apt), and create the servers' root under .build
 	@scripts/setup
 
 build: setup ## Build for debugging, into .build
-	@$(SWIFT_BUILD) --build-tests
+	@$(SWIFT_BUILD) $(DEBUG_TRAITS) --build-tests
 
-release: setup ## Build the five programs optimised, into .build/release
-	@$(SWIFT_BUILD) -c release
+release: setup ## Build the five programs optimised, into .build/release; GRPC=1 with machine control
+	@$(SWIFT_BUILD) -c release $(if $(GRPC),--traits GRPC)
 
 demo: release ## Stream for SECONDS (30) from simulated sensors and a recording to the database, and report
 	@SECONDS_TO_STREAM=$(SECONDS) exec scripts/system demo
@@ -59,13 +62,13 @@ microbench: release ## Count the instructions of decode, statistics and COPY enc
 	@exec scripts/microbench $(MICROBENCH)
 
 unit: setup ## The tests that need no server
-	@swift test --skip IntegrationTests --skip EndToEndTests
+	@swift test $(DEBUG_TRAITS) --skip IntegrationTests --skip EndToEndTests
 
 check: setup ## Format, links, warnings as errors, generated code not stale
 	@swift format lint --strict --parallel --recursive $(STRICT_SOURCES)
 	@scripts/proto --check
 	@scripts/check-links
-	@$(SWIFT_BUILD) --build-tests
+	@$(SWIFT_BUILD) $(DEBUG_TRAITS) --build-tests
 	@echo "check: all good"
 
 docs: ## Build the documentation's site with mkdocs (apt) into .build/site, and check every link
@@ -74,7 +77,7 @@ docs: ## Build the documentation's site with mkdocs (apt) into .build/site, and 
 format: ## Format the Swift sources
 	@swift format --in-place --parallel --recursive $(STRICT_SOURCES)
 
-proto: setup ## Compile proto/ into Sources/C/CMessages
+proto: setup ## Compile proto/ into Sources/C/CMessages and proto/control.binpb
 	@scripts/proto
 
 hook: ## Run `make check` before each commit

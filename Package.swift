@@ -18,6 +18,12 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let http = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
+// Only with the trait GRPC: without it these packages are neither resolved nor built.
+let gRPC = [
+    Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2", condition: .when(traits: ["GRPC"])),
+    .product(
+        name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport", condition: .when(traits: ["GRPC"])),
+]
 
 /// A library on one of the floors of docs/ARCHITECTURE.md. It may depend on libraries of its own floor above it in this
 /// file, and on those of the floors below.
@@ -60,12 +66,18 @@ let package = Package(
         .executable(name: "measurements-ingester", targets: ["measurements-ingester"]),
         .executable(name: "iotctl", targets: ["iotctl"]),
     ],
+    traits: [
+        // Off by default, so that a first `make demo` does not build SwiftNIO (docs/decisions/0020-grpc.md).
+        .trait(name: "GRPC", description: "Machine control over gRPC in sensor-registry: --grpc-port.")
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     ],
     targets: [
         // C: module maps of the system's libraries, the messages that `make proto` generates, three Linux calls that
@@ -82,7 +94,7 @@ let package = Package(
         library("Time", on: "Values", ["CThread"]),
         library("Model", on: "Values", ["Time"]),
         library("Signals", on: "Values"),
-        library("Rules", on: "Values", ["Time", "Model"]),
+        library("Rules", on: "Values", ["Time", "Model", "Signals"]),
         library("Wire", on: "Values", ["CMessages", "Time", "Model"]),
         library("SampleFiles", on: "Values", ["Time", "Model"]),
         library("Simulation", on: "Values", ["Time", "Model", "SampleFiles"]),
@@ -124,10 +136,18 @@ let package = Package(
         library(
             "Registry", on: "Flows",
             [
-                "Time", "Model", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store", "Service",
+                "Time", "Model", "Rules", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store",
+                "Service",
                 "Messaging", "Control", logging,
             ]),
+        library("AlarmRules", on: "Flows", ["Rules", yaml]),
         library("Control", on: "Flows", ["Time", "Model", "Wire", "Broker", "AMQP", "Messaging"]),
+        library(
+            "API", on: "Flows",
+            [
+                "Time", "Model", "Wire", "Support", "Broker", "AMQP", "Postgres", "Store", "Service", "Messaging",
+                "Control", logging,
+            ] + gRPC),
         library(
             "Archive", on: "Flows",
             [
@@ -143,7 +163,7 @@ let package = Package(
         library(
             "Records", on: "Flows",
             [
-                "Time", "Model", "Signals", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
+                "Time", "Model", "Signals", "Rules", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
             ]),
         library(
             "Simulator", on: "Flows",
@@ -160,14 +180,15 @@ let package = Package(
 
         // Programs: wiring only.
         program("sensor-simulator", ["Time", "Model", "Service", "Simulator"]),
-        program("sensor-registry", ["Time", "Model", "Service", "Registry"]),
+        program("sensor-registry", ["Time", "Model", "Service", "Registry", "API"]),
         program("logs-ingester", ["Service", "Ingest"]),
         program("measurements-ingester", ["Service", "Ingest"]),
         program(
             "iotctl",
             [
-                "Time", "Model", "Signals", "Wire", "SampleFiles", "Support", "Endpoint", "Broker", "AMQP", "Postgres",
-                "Store", "Service", "Messaging", "Control", "Archive", "Diagnosis", "Records", "Bench", yaml,
+                "Time", "Model", "Signals", "Rules", "Wire", "SampleFiles", "Support", "Endpoint", "Broker", "AMQP",
+                "Postgres", "Store", "Service", "Messaging", "AlarmRules", "Control", "Archive", "Diagnosis", "Records",
+                "Bench", yaml,
             ]),
 
         // `make bench`, and `make microbench`: what a frame costs on its way, in instructions.
@@ -180,7 +201,7 @@ let package = Package(
             path: "Benchmarks/BenchTool", swiftSettings: strict),
         .executableTarget(
             name: "micro-bench",
-            dependencies: ["Time", "Model", "Wire", "Postgres", "Store"],
+            dependencies: ["Time", "Model", "Rules", "Wire", "Postgres", "Store"],
             path: "Benchmarks/MicroBench", swiftSettings: strict),
 
         // Tests: the same folders again.
@@ -203,7 +224,9 @@ let package = Package(
         unitTests(
             "Ingest", of: "Flows",
             ["Time", "Model", "Rules", "Wire", "Simulation", "Broker", "Postgres", "Store", "Messaging", "Ingest"]),
+        unitTests("AlarmRules", of: "Flows", ["Rules", "AlarmRules"]),
         unitTests("Control", of: "Flows", ["Model", "Simulation", "Broker", "Control"]),
+        unitTests("API", of: "Flows", ["Time", "Model", "Wire", "API"]),
         unitTests(
             "Diagnosis", of: "Flows",
             [
@@ -212,7 +235,7 @@ let package = Package(
         unitTests(
             "Records", of: "Flows",
             [
-                "Time", "Model", "Signals", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
+                "Time", "Model", "Signals", "Rules", "Wire", "SampleFiles", "Store", "Control", "Archive", "Diagnosis",
                 "Records", "Bench", "TestSupport",
             ]),
         unitTests("Simulator", of: "Flows", ["Model", "Wire", "Simulation", "Broker", "Simulator"]),
@@ -225,7 +248,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "DocumentsTests",
-            dependencies: ["Time", "Model", "Wire", "Endpoint", "Broker", "Messaging", "TestSupport", yaml],
+            dependencies: ["Time", "Model", "Rules", "Wire", "Endpoint", "Broker", "Messaging", "TestSupport", yaml],
             path: "Tests/Documents", swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Endpoint", "Postgres", "Service"], path: "Tests/Support",
@@ -240,7 +263,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Time", "Model", "Endpoint", "Postgres", "Store", "Service", "TestSupport", "sensor-simulator",
+                "Time", "Model", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Store", "Service", "TestSupport",
+                "sensor-simulator",
                 "sensor-registry", "logs-ingester", "measurements-ingester", "iotctl",
             ],
             path: "Tests/EndToEnd", exclude: ["Outside"], swiftSettings: strict),

@@ -1,5 +1,6 @@
 internal import Model
 internal import Postgres
+internal import Rules
 internal import Store
 internal import Time
 internal import Wire
@@ -12,7 +13,7 @@ struct MicroBench {
         guard arguments.count == 4, let step = Step(rawValue: arguments[1]), let form = Form(rawValue: arguments[2]),
             let count = Int(arguments[3])
         else {
-            print("usage: micro-bench decode|rows|encode floats|counts|value FRAMES")
+            print("usage: micro-bench decode|rows|rules|encode floats|counts|value FRAMES")
             return
         }
         var work = try Work(form)
@@ -26,6 +27,8 @@ enum Step: String {
     case decode
     /// The frame becomes rows with their statistics.
     case rows
+    /// Ten rules judge the frame, whose statistics are known.
+    case rules
     /// The rows are written as COPY wants them.
     case encode
 }
@@ -44,11 +47,14 @@ struct Work {
         var payload: [UInt8]
         var frame: Frame
         var rows: [MeasurementRow]
+        var serial: SerialNumber
     }
 
     private static let received = Timestamp(unixNanoseconds: 1_800_000_030_000_000_000)
     private let cutter = RowCutter(clockRule: ClockRule())
     private var copy = CopyBuffer()
+    private var engine: RuleEngine
+    private var transitions: [RuleTransition] = []
     private let samples: [Sample]
 
     init(_ form: Form) throws {
@@ -59,8 +65,31 @@ struct Work {
             var rows: [MeasurementRow] = []
             Self.cut(frame, by: cutter) { rows.append($0) }
             return Sample(
-                key: Routing.key(serial, .data), payload: FrameCodec.encode(frame), frame: frame, rows: rows)
+                key: Routing.key(serial, .data), payload: FrameCodec.encode(frame), frame: frame, rows: rows,
+                serial: serial)
         }
+        let rules = Self.rules
+        engine = RuleEngine(
+            RuleRevision(
+                number: 1, rules: rules,
+                sensors: samples.map { sample in
+                    RuleRevision.Sensor(
+                        serial: sample.serial.text, channels: [RuleRevision.Channel(name: "x", number: 0)],
+                        rules: rules.indices.map { RuleRevision.Selection(rule: $0, channels: [0]) })
+                }))
+    }
+
+    /// Rules that the statistics of a frame decide, and that hold for no frame.
+    private static var rules: [Rule] {
+        let conditions: [Condition] = [
+            .threshold(.init(above: 1e6, hysteresis: 1)), .threshold(.init(above: 1e6, below: -1e6)),
+            .threshold(.init(of: .rms, above: 1e6)), .sustained(.threshold(.init(above: 1e6)), for: .seconds(10)),
+            .rateOfChange(.init(above: 1e9)), .noData(.init(after: .seconds(60))),
+            .baseline(.init(sigmas: 1e6, window: .seconds(3600))), .flatline(.init(after: .seconds(10))),
+            .clipping(.init(low: -1e6, high: 1e6)),
+            .all([.threshold(.init(of: .mean, above: 1e6)), .threshold(.init(of: .peak, above: 1e6))]),
+        ]
+        return conditions.enumerated().map { Rule(name: "r\($0)", condition: $1) }
     }
 
     /// A frame with noise in all its bits; 500 samples at 5 kHz end in the minute in which they begin.
@@ -94,6 +123,15 @@ struct Work {
             keep(serial)
             keep(frame)
         case .rows: Self.cut(sample.frame, by: cutter) { keep($0) }
+        case .rules:
+            var frame = sample.frame
+            frame.position = FramePosition(boot: 1, sequence: Int64(index))
+            let passed = Int64(index) * 1_000_000
+            frame.start = frame.start?.advanced(byNanoseconds: passed)
+            engine.observe(
+                frame, of: sample.serial, statistics: sample.rows.map(\.statistics),
+                at: StreamPosition(incarnation: 1, offset: Int64(index)),
+                received: Self.received.advanced(byNanoseconds: passed), into: &transitions)
         case .encode:
             for row in sample.rows { copy.append(row) }
             if copy.byteCount >= 1 << 16 { copy.removeSent() }

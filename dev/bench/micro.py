@@ -18,7 +18,7 @@ from dev.project import PROJECT
 
 PROGRAM = os.path.join(PROJECT, ".build/release/micro-bench")
 BASELINE = os.path.join(PROJECT, "Benchmarks/instructions.json")
-STEPS = {"decode": "decode", "rows": "rows, statistics", "encode": "encode for COPY"}
+STEPS = {"decode": "decode", "rows": "rows, statistics", "rules": "ten rules", "encode": "encode for COPY"}
 SAMPLES = {"floats": 500, "counts": 500, "value": 1}
 FRAMES = (500, 2500)
 GROWTH_MAX = 1.02

@@ -39,18 +39,16 @@ final class ResultTable: Sendable {
     let columns: [String]
     /// The values in PostgreSQL's text format, row by row; nil for NULL.
     let values: [String?]
-    /// The first column of each name.
-    private let indices: [String: Int]
 
     init(statement: String, columns: [String], values: [String?]) {
         self.statement = statement
         self.columns = columns
         self.values = values
-        indices = Dictionary(zip(columns, columns.indices)) { first, _ in first }
     }
 
     func index(of name: String) throws(StoreError) -> Int {
-        guard let index = indices[name] else {
+        // A result has a few dozen columns with short names: comparing them takes less time than a hash.
+        guard let index = columns.firstIndex(of: name) else {
             throw .missingColumn(name, found: columns, statement: firstLine)
         }
         return index

@@ -111,7 +111,7 @@ extension DoctorFacts {
             return .problem(
                 "policies", "alarms drops its oldest when it is full", fix: Self.importPolicies)
         }
-        for (name, _) in streams {
+        for name in streams.map(\.name) + [Routing.alarmStream] {
             guard let stream = queues[name] else { continue }
             if stream?.maxLengthBytes == nil {
                 return .problem(

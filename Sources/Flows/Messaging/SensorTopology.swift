@@ -25,6 +25,7 @@ extension Topology {
                 Queue(name: Routing.registryQueue, kind: .quorum, singleActiveConsumer: true),
                 Queue(name: Routing.logsQueue, kind: .quorum),
                 Queue(name: Routing.alarmsQueue, kind: .quorum),
+                Queue(name: Routing.alarmStream, kind: .stream),
                 Queue(name: Routing.unroutedQueue, kind: .quorum),
                 Queue(name: Routing.deadQueue, kind: .quorum),
             ],
@@ -35,6 +36,7 @@ extension Topology {
                 Binding(source: Routing.exchange, destination: .queue(Routing.registryQueue), key: "*.commands.#"),
                 Binding(source: Routing.exchange, destination: .queue(Routing.logsQueue), key: "*.logs"),
                 Binding(source: Routing.exchange, destination: .queue(Routing.alarmsQueue), key: "*.alarms.#"),
+                Binding(source: Routing.exchange, destination: .queue(Routing.alarmStream), key: "*.alarms.#"),
                 Binding(source: Routing.unroutedExchange, destination: .queue(Routing.unroutedQueue), key: ""),
                 Binding(source: Routing.deadExchange, destination: .queue(Routing.deadQueue), key: ""),
             ])

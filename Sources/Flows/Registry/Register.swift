@@ -56,6 +56,9 @@ public enum Register {
                     group.addTask {
                         try await WatchPresence(context: context, store: context.openStore("presence")).run()
                     }
+                    group.addTask {
+                        try await ResolveRules(context: context, store: context.openStore("rules")).run()
+                    }
                     group.addTask { try await StoreMaintenance(context: context, policies: policies).run() }
                     try await group.waitForAll()
                 }

@@ -21,6 +21,7 @@ struct IotCtl: AsyncParsableCommand {
               iotctl rename sensor lab-1 press-4
               iotctl delete sensor 'test-*' --with-history
               iotctl watch alarms -o json
+              iotctl rule apply -f rules.yaml
               iotctl quarantine ls --since 1h
               iotctl replay --from 2h --into again
               iotctl export lab-1 --channel x --from 10m x.wav
@@ -61,6 +62,7 @@ struct IotCtl: AsyncParsableCommand {
                     Target.self, CommandVerb.self,
                 ]),
             CommandGroup(name: "State", subcommands: [Get.self, Describe.self, Top.self, Wait.self]),
+            CommandGroup(name: "Alarms", subcommands: [RuleVerb.self]),
             CommandGroup(name: "Live", subcommands: [Watch.self, Tail.self, Logs.self]),
             CommandGroup(
                 name: "Data",

@@ -1,3 +1,4 @@
+import API
 import ArgumentParser
 import Foundation
 import Model
@@ -42,6 +43,20 @@ struct SensorRegistry: AsyncParsableCommand {
     var policies: [String] =
         ProcessInfo.processInfo.environment["POLICIES"]?.split(separator: ",").map(String.init) ?? []
 
+    @Option(
+        help: """
+            Port of machine control over gRPC; 0: any free port; not given: none. Only in builds with the trait GRPC, as \
+            the image is [env: GRPC_PORT].
+            """)
+    var grpcPort: UInt16?
+
+    @Option(
+        help: """
+            Address that gRPC listens at. Callers are not authenticated: an address other than 127.0.0.1 belongs behind a \
+            network policy or a proxy that does [env: GRPC_HOST].
+            """)
+    var grpcHost = ProcessInfo.processInfo.environment["GRPC_HOST"] ?? "127.0.0.1"
+
     @Flag(help: "Apply the schema as soon as the database answers, then exit: the first step of an upgrade.")
     var migrateOnly = false
 
@@ -51,6 +66,18 @@ struct SensorRegistry: AsyncParsableCommand {
             throw ValidationError("--guard-interval must be 1s…1h")
         }
         guard partitions.map((1...64).contains) != false else { throw ValidationError("--partitions must be 1…64") }
+        if try controlPort() != nil, !ControlAPI.isBuilt {
+            throw ValidationError(
+                "--grpc-port, GRPC_PORT: this build has no gRPC; build it with swift build --traits GRPC")
+        }
+    }
+
+    /// The port of machine control; nil: it is not served.
+    private func controlPort() throws -> UInt16? {
+        if let grpcPort { return grpcPort }
+        guard let text = ProcessInfo.processInfo.environment["GRPC_PORT"], !text.isEmpty else { return nil }
+        guard let port = UInt16(text) else { throw ValidationError("GRPC_PORT must be 0…65535") }
+        return port
     }
 
     func run() async throws {
@@ -60,8 +87,10 @@ struct SensorRegistry: AsyncParsableCommand {
             ) { Register.migration($0, partitions: partitions) }
         }
         try await Run.service("sensor-registry", options: options, waitingFor: ["broker", "database"]) {
-            try Register.parts(
+            var parts = try Register.parts(
                 $0, partitions: partitions, guardInterval: guardInterval, policies: try policyChanges())
+            if let port = try controlPort() { parts.append(ControlAPI.part($0, host: grpcHost, port: port)) }
+            return parts
         }
     }
 

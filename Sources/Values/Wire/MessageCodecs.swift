@@ -145,7 +145,7 @@ public enum CommandCodec {
 }
 
 /// The named values of commands and announcements.
-private enum Arguments {
+enum Arguments {
     static func decode(
         _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Iot__Argument>?>?, _ count: Int, _ what: String
     ) throws(Rejection) -> [String: Command.Value] {

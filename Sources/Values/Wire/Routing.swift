@@ -17,6 +17,8 @@ public enum Routing {
     public static let logsQueue = "logs"
     /// The queue of alarms.
     public static let alarmsQueue = "alarms"
+    /// The stream of alarms, from which any number of clients read, each from its own place.
+    public static let alarmStream = "alarms.stream"
     /// The queue of messages that matched no other queue.
     public static let unroutedQueue = "unrouted"
     /// The queue of dead-lettered messages.

@@ -366,6 +366,7 @@ import Wire
         #expect(without("alarms") { $0.overflow = "drop-head" } == ["problem policies"])
         #expect(without("logs") { $0.overflow = "drop-head" } == [])
         #expect(without("measurements.1") { $0.maxLengthBytes = nil } == ["problem policies"])
+        #expect(without("alarms.stream") { $0.maxLengthBytes = nil } == ["problem policies"])
         #expect(without("unrouted") { $0.maxLengthBytes = nil } == ["warning policies"])
     }
 

@@ -44,12 +44,18 @@ import Wire
         ("sensor_1.data", "measurements.0"), ("sensor_1.registry", "registry"), ("sensor_1.acks", "registry"),
         ("sensor_1.commands.sleep", "registry"), ("sensor_1.commands", "registry"),
         ("sensor_1.commands.a.b", "registry"),
-        ("sensor_1.logs", "logs"), ("sensor_1.alarms.trigger", "alarms"), ("sensor_1.alarms.clear", "alarms"),
+        ("sensor_1.logs", "logs"),
         ("sensor_1.dat", "unrouted"), ("sensor_a.b.data", "unrouted"), ("data", "unrouted"), ("", "unrouted"),
         ("sensor_1.logs.x", "unrouted"), ("sensor_1.data.x", "unrouted"), ("sensor_1", "unrouted"),
     ])
     func everyKeyEndsInExactlyOneQueue(key: String, queue: String) throws {
         #expect(try queues(key) == [queue])
+    }
+
+    /// A copy for the registry's record, and one for clients that watch.
+    @Test(arguments: ["sensor_1.alarms.trigger", "sensor_1.alarms.clear"])
+    func everyAlarmEndsInAQueueAndInAStream(key: String) throws {
+        #expect(try queues(key) == ["alarms", "alarms.stream"])
     }
 
     @Test func everySubjectOfTheWireHasAQueue() throws {
@@ -71,11 +77,11 @@ import Wire
     func queuesAreThoseOfTheDesign(partitions: Int) {
         let topology = Topology.sensorStreaming(partitions: partitions)
         let streams = (0..<partitions).map { "measurements.\($0)" }
-        #expect(topology.queues.filter { $0.kind == .stream }.map(\.name) == streams)
+        #expect(topology.queues.filter { $0.kind == .stream }.map(\.name) == streams + ["alarms.stream"])
         #expect(
             Set(topology.queues.filter { $0.kind == .quorum }.map(\.name))
                 == ["registry", "logs", "alarms", "unrouted", "dead_letters"])
-        #expect(topology.queues.count == partitions + 5)
+        #expect(topology.queues.count == partitions + 6)
         #expect(topology.queues.filter(\.singleActiveConsumer).map(\.name) == ["registry"])
         // Lengths and ages are policies: a changed argument makes the next start fail.
         #expect(topology.queues.allSatisfy { $0.lengthMax == nil && !$0.exclusive })

@@ -23,5 +23,5 @@ struct Example: Sendable, CustomTestStringConvertible {
         isReadBack = { try JSON.read(View.self, from: json) == view }
     }
 
-    static let all = alarms + commands + sensors + targets + storage + quarantine + samples + system
+    static let all = alarms + rules + commands + sensors + targets + storage + quarantine + samples + system
 }

@@ -1,3 +1,4 @@
+import Rules
 import Signals
 import Time
 import Wire
@@ -28,6 +29,14 @@ enum Given {
         position: FramePosition(boot: 9_007_199_254_740_993, sequence: 12), text: "low")
     static let bareAlarmMessage = Alarm(
         id: "a1", rule: "limit:x:low", channel: 1, value: 1, limit: 2, at: time, position: nil, text: "")
+
+    static let rule = RuleRecord(
+        rule: Rule(
+            name: "pump-hot", selector: RuleSelector(sensors: ["pump-*"]),
+            condition: .sustained(.threshold(Condition.Threshold(above: 80)), for: .seconds(10)), severity: .critical),
+        version: 3, changedAt: time, changedBy: "iotctl ann@lab", activeAlarms: 1)
+    static let removedRule = RuleVersion(
+        name: "pump-hot", version: 4, rule: nil, changedAt: time, changedBy: "iotctl ann@lab")
 
     static let command = CommandRecord(
         id: "6fa459ea-ee8a-3ca4-894e-db77e160355e", serial: "lab-1", name: "change_sample_frequency",

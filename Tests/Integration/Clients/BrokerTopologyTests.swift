@@ -89,6 +89,7 @@ extension Integration {
                         "alarms": Rules(
                             policy: "alarms", deliveryLimit: 1000, deadLetterExchange: dead,
                             overflow: "reject-publish"),
+                        "alarms.stream": Rules(policy: "alarm-stream", segmentBytes: 16 << 20),
                         "unrouted": last, "dead_letters": last,
                         "sensor_a": Rules(policy: "commands", lengthMax: 100),
                         "gateway_a": Rules(policy: "gateways", lengthMax: 100_000),

@@ -41,8 +41,9 @@ extension Integration {
             ) { store in
                 let all = try await store.sensorSummaries()
                 try #require(all.map(\.serial) == ["a", "b", "c"])
-                #expect(all[0].values.map(\.name) == ["x"] && all[0].valueCount == 2, "the first by name that has one")
-                #expect(all[0].values.first?.value == 3.97 && all[0].values.first?.unit == "m/s²")
+                #expect(all[0].values.map(\.name) == ["x", "z"] && all[0].valueCount == 2, "the values by name")
+                #expect(all[0].values.map(\.value) == [3.97, 9.5] && all[0].values.first?.unit == "m/s²")
+                #expect(all[0].values.allSatisfy { $0.time != nil && $0.age != nil })
                 // The value is younger than the last announcement, so the sensor was seen when the value arrived.
                 let seen = try #require(all[0].lastSeenAge)
                 let value = try #require(all[0].lastValueAge)
@@ -57,10 +58,18 @@ extension Integration {
                 #expect(measured.seconds - announced.seconds > 50 && all[1].position == nil)
                 #expect(all[2].values.isEmpty && all[2].valueCount == 0 && all[2].lastSeen == nil)
 
-                let full = try await store.sensorSummaries(["c", "a"], allValues: true)
-                #expect(full.map(\.serial) == ["a", "c"] && full[0].values.map(\.name) == ["x", "z"])
-                #expect(full[0].values.map(\.value) == [3.97, 9.5] && full[1].values.isEmpty)
-                #expect(full[0].values.allSatisfy { $0.time != nil && $0.age != nil })
+                // A brief summary says the same, with the first value by name.
+                for (brief, full) in zip(try await store.sensorSummaries(nil, .brief), all) {
+                    #expect(brief.serial == full.serial && brief.kind == full.kind && brief.place == full.place)
+                    #expect(brief.state == full.state && brief.presence == full.presence && brief.rate == full.rate)
+                    #expect(brief.lastSeen == full.lastSeen && brief.valueCount == full.valueCount)
+                    #expect(brief.values.map(\.name) == full.values.prefix(1).map(\.name))
+                    #expect(brief.values.map(\.value) == full.values.prefix(1).map(\.value))
+                    #expect(brief.values.map(\.unit) == full.values.prefix(1).map(\.unit))
+                }
+                for extent in [SensorSummary.Extent.full, .brief] {
+                    #expect(try await store.sensorSummaries(["c", "a"], extent).map(\.serial) == ["a", "c"])
+                }
                 let detail = try #require(try await store.sensorDetail("a"))
                 #expect(detail.summary.values.map(\.name) == ["x", "z"])
             }

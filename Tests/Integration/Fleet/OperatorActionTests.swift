@@ -121,7 +121,7 @@ extension Integration {
                     #expect(
                         try await store.serials(matching: [SerialPattern("a"), SerialPattern("*")]) == [[], ["b"]])
                     #expect(try await store.sensorSummaries().map(\.serial) == ["b"])
-                    #expect(try await store.sensorSummaries(["a"], allValues: true) == [])
+                    #expect(try await store.sensorSummaries(["a"]) == [])
                     #expect(try await store.sensorDetail("a") == nil)
                     #expect(try await store.twins(of: ["a"]) == [])
                     #expect(try await store.changeTags(of: ["a"]) { _ in "{}" } == [])

@@ -146,7 +146,7 @@ extension StoreConnection {
             let channels = try session.channels(of: serials)
             return TargetDetail(
                 summary: summary,
-                sensors: try session.sensorSummaries(serials, allValues: true).map {
+                sensors: try session.sensorSummaries(serials, .full).map {
                     TargetDetail.Sensor(summary: $0, channels: channels[$0.serial] ?? [])
                 },
                 activeAlarms: try session.alarms(AlarmFilter(activeOnly: true, serials: serials)))

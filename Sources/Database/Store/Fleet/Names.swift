@@ -21,4 +21,13 @@ extension StoreConnection {
             timeout: .seconds(5)
         ).map { try $0.text("name") }
     }
+
+    /// Reads the names of alarm rules that begin with `prefix`, in order, at most `countMax`.
+    /// - Throws: `StoreError`.
+    public func ruleNames(startingWith prefix: String, countMax: Int = 1000) throws -> [String] {
+        try fetch(
+            "SELECT name FROM alarm_rule WHERE starts_with(name, \(prefix)) ORDER BY name LIMIT \(countMax)",
+            timeout: .seconds(5)
+        ).map { try $0.text("name") }
+    }
 }

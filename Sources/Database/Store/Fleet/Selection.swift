@@ -16,6 +16,29 @@ extension StoreConnection {
         }
     }
 
+    /// Reads the sensors that match `selector` and one of `patterns`, by serial number: the first ones behind `after`.
+    /// - Parameters:
+    ///   - patterns: none: every sensor that matches `selector`.
+    ///   - after: nil: from the first sensor on.
+    /// - Throws: `StoreError`.
+    public func sensorPage(
+        matching selector: SensorSelector, _ patterns: [SerialPattern], after: SerialNumber?, countMax: Int
+    ) throws -> [SensorSummary] {
+        let likes = patterns.isEmpty ? nil : patterns.map(\.like)
+        return try transaction(timeout: .seconds(30)) { session in
+            let serials = try session.fetch(
+                """
+                SELECT s.serial FROM sensor s LEFT JOIN target t USING (target_id)
+                WHERE s.deleted_at IS NULL AND (\(selector.sql))
+                    \(ifPresent: after?.text, { "AND s.serial > \($0)" })
+                    \(ifPresent: likes, { "AND s.serial LIKE ANY (\($0)::text[])" })
+                ORDER BY s.serial LIMIT \(countMax)
+                """
+            ).map { try $0.text("serial") }
+            return serials.isEmpty ? [] : try session.sensorSummaries(serials, .full)
+        }
+    }
+
     /// Reads the serial numbers that match each of these patterns, in one statement.
     /// - Returns: for each pattern its sensors, in order; none if no sensor matches it.
     /// - Throws: `StoreError`.

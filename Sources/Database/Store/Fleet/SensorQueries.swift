@@ -37,7 +37,7 @@ public struct SensorSummary: Sendable, Equatable {
     public var boot: Int64?
     /// The number of frames that the sensor dropped in that boot, as announced.
     public var framesDropped: Int64?
-    /// The newest values of its channels by the channels' names: all of them, or only the first and without its time.
+    /// The newest values of its channels by the channels' names; in a brief summary only the first, and without its time.
     public var values: [ChannelValue] = []
     /// The number of channels that have a value.
     public var valueCount: Int64 = 0
@@ -45,6 +45,15 @@ public struct SensorSummary: Sendable, Equatable {
     public var place: String?
     /// Its position, as its frames said last.
     public var position: GeoPosition?
+
+    /// How much of sensors is read.
+    public enum Extent: Sendable {
+        /// Everything.
+        case full
+        /// What a line of a list shows: serial number, kind, state, presence, rate, time of the newest message, name of the
+        /// place, and the value of the first channel by name. The rest is nil or empty. Half the database's work.
+        case brief
+    }
 }
 
 /// The newest value of a channel.
@@ -149,12 +158,11 @@ public struct SensorDetail: Sendable, Equatable {
 extension StoreConnection {
     /// Reads the sensors that exist among these serial numbers, or all, by serial number. Deleted ones are left out, as in
     /// all lists.
-    /// - Parameter allValues: whether to read the newest values of all channels, not only of the first by name.
     /// - Throws: `StoreError`.
-    public func sensorSummaries(_ serials: [String]? = nil, allValues: Bool = false) throws -> [SensorSummary] {
-        try transaction(timeout: .seconds(30)) { session in
-            try session.sensorSummaries(serials, allValues: allValues)
-        }
+    public func sensorSummaries(
+        _ serials: [String]? = nil, _ extent: SensorSummary.Extent = .full
+    ) throws -> [SensorSummary] {
+        try transaction(timeout: .seconds(30)) { session in try session.sensorSummaries(serials, extent) }
     }
 
     /// Reads existing serial numbers, in order, at most `countMax`.
@@ -188,46 +196,68 @@ extension StoreConnection {
 // MARK: statements
 
 extension Session {
-    func sensorSummaries(_ serials: [String]?, allValues: Bool) throws -> [SensorSummary] {
-        let isAsked: SQL = """
-            true \(ifPresent: serials, {
-                "AND sensor_id IN (SELECT sensor_id FROM sensor WHERE serial = ANY (\($0)::text[]))"
-            })
+    func sensorSummaries(_ serials: [String]?, _ extent: SensorSummary.Extent) throws -> [SensorSummary] {
+        switch extent {
+        case .full: try fullSummaries(serials)
+        case .brief: try briefSummaries(serials)
+        }
+    }
+
+    /// The condition on `sensor_id` for these serial numbers, or for all sensors.
+    private func isAmong(_ serials: [String]?) -> SQL {
+        guard let serials else { return "true" }
+        return "sensor_id IN (SELECT sensor_id FROM sensor WHERE serial = ANY (\(serials)::text[]))"
+    }
+
+    private func briefSummaries(_ serials: [String]?) throws -> [SensorSummary] {
+        try fetch(
             """
+            SELECT s.serial, s.kind, s.state, s.presence, \(microseconds("greatest(s.last_seen, l.arrived)")) AS last_seen_us,
+                \(reportedRate) AS rate_hz, l.channels, l.channel, l.name, l.unit, l.value, NULL AS time_us,
+                (SELECT \(microseconds("now()"))) AS now_us, s.reported #>> '{location,name}' AS place
+            FROM sensor s
+                LEFT JOIN (SELECT sensor_id, max(received_at) AS arrived, max(sample_rate_hz) AS rate,
+                        count(*) AS channels, min(name) AS name, first(channel, name) AS channel,
+                        first(unit, name) AS unit, first(value, name) AS value
+                    FROM (SELECT latest.*, coalesce(c.name, channel::text) AS name, coalesce(c.unit, '') AS unit
+                        FROM latest LEFT JOIN channel c USING (sensor_id, channel) WHERE \(isAmong(serials))) named
+                    GROUP BY sensor_id) l USING (sensor_id)
+            WHERE s.deleted_at IS NULL \(ifPresent: serials, { "AND s.serial = ANY (\($0)::text[])" })
+            ORDER BY s.serial
+            """
+        ).map(briefSummary)
+    }
+
+    private func fullSummaries(_ serials: [String]?) throws -> [SensorSummary] {
         var summaries = try fetch(
             """
             SELECT s.serial, s.kind, s.firmware, s.state, s.presence, s.tags::text AS tags, t.name AS target,
                 s.boot_id, s.frames_dropped, \(microseconds("greatest(s.last_seen, l.arrived)")) AS last_seen_us,
                 l.clock, l.clock_offset_s, \(microseconds("l.newest")) AS last_value_us,
-                coalesce(CASE jsonb_typeof(s.reported->'rate_hz') WHEN 'number'
-                    THEN (s.reported->>'rate_hz')::float8 END, l.rate) AS rate_hz,
-                l.channels, l.channel, l.name, l.unit, l.value, NULL AS time_us,
-                (SELECT \(microseconds("now()"))) AS now_us,
+                \(reportedRate) AS rate_hz, (SELECT \(microseconds("now()"))) AS now_us,
                 s.reported #>> '{location,name}' AS place, p.latitude, p.longitude, p.altitude
             FROM sensor s LEFT JOIN target t USING (target_id) LEFT JOIN place p USING (sensor_id)
                 LEFT JOIN (SELECT sensor_id, max("time") AS newest, max(received_at) AS arrived,
                         max(sample_rate_hz) AS rate, last(clock, received_at) AS clock,
-                        last(clock_offset_s, received_at) AS clock_offset_s, count(*) AS channels, min(name) AS name,
-                        first(channel, name) AS channel, first(unit, name) AS unit, first(value, name) AS value
-                    FROM (SELECT latest.*, coalesce(c.name, channel::text) AS name, coalesce(c.unit, '') AS unit
-                        FROM latest LEFT JOIN channel c USING (sensor_id, channel) WHERE \(isAsked)) named
-                    GROUP BY sensor_id) l USING (sensor_id)
+                        last(clock_offset_s, received_at) AS clock_offset_s
+                    FROM latest WHERE \(isAmong(serials)) GROUP BY sensor_id) l USING (sensor_id)
             WHERE s.deleted_at IS NULL \(ifPresent: serials, { "AND s.serial = ANY (\($0)::text[])" })
             ORDER BY s.serial
             """
         ).map(summary)
-        if allValues {
-            let values = try fetch(
-                """
-                SELECT s.serial, channel, coalesce(c.name, channel::text) AS name, coalesce(c.unit, '') AS unit, v.value,
-                    \(microseconds("v.\"time\"")) AS time_us, (SELECT \(microseconds("now()"))) AS now_us
-                FROM latest v JOIN sensor s USING (sensor_id) LEFT JOIN channel c USING (sensor_id, channel)
-                WHERE \(isAsked) ORDER BY name
-                """
-            ).reduce(into: [String: [ChannelValue]]()) {
-                $0[try $1.text("serial"), default: []].append(try value($1))
-            }
-            for index in summaries.indices { summaries[index].values = values[summaries[index].serial] ?? [] }
+        let values = try fetch(
+            """
+            SELECT s.serial, channel, coalesce(c.name, channel::text) AS name, coalesce(c.unit, '') AS unit, v.value,
+                \(microseconds("v.\"time\"")) AS time_us, (SELECT \(microseconds("now()"))) AS now_us
+            FROM latest v JOIN sensor s USING (sensor_id) LEFT JOIN channel c USING (sensor_id, channel)
+            WHERE \(isAmong(serials)) ORDER BY name
+            """
+        ).reduce(into: [String: [ChannelValue]]()) {
+            $0[try $1.text("serial"), default: []].append(try value($1))
+        }
+        for index in summaries.indices {
+            summaries[index].values = values[summaries[index].serial] ?? []
+            summaries[index].valueCount = Int64(summaries[index].values.count)
         }
         return summaries
     }
@@ -264,7 +294,7 @@ extension Session {
                 \(microseconds("first_seen")) AS first_seen_us
             FROM sensor WHERE serial = \(serial)
             """)
-        guard let row = twin.first, let summary = try sensorSummaries([serial], allValues: true).first
+        guard let row = twin.first, let summary = try sensorSummaries([serial], .full).first
         else { return nil }
         return SensorDetail(
             summary: summary, firstSeen: try row.time("first_seen_us"), desired: try desired(row),
@@ -278,7 +308,22 @@ extension Session {
     }
 }
 
+/// The sample rate of a sensor `s` as it reports it, otherwise that of its newest values `l`. Not everything that a sensor
+/// reports as its rate is a number.
+private let reportedRate: SQL = """
+    coalesce(CASE jsonb_typeof(s.reported->'rate_hz') WHEN 'number' THEN (s.reported->>'rate_hz')::float8 END, l.rate)
+    """
+
 // MARK: rows
+
+private func briefSummary(_ row: Row) throws -> SensorSummary {
+    SensorSummary(
+        serial: try row.text("serial"), kind: try row.text("kind"), firmware: "", state: try row.text("state"),
+        presence: try row.text("presence"), rate: try row.optionalDouble("rate_hz").flatMap(SampleRate.init),
+        lastSeen: try row.optionalTime("last_seen_us"), lastSeenAge: try row.optionalAge("last_seen_us"),
+        tagsJSON: "{}", values: try row.optionalText("name") == nil ? [] : [value(row)],
+        valueCount: try row.optionalInteger("channels") ?? 0, place: try row.optionalText("place"))
+}
 
 private func summary(_ row: Row) throws -> SensorSummary {
     SensorSummary(
@@ -291,9 +336,7 @@ private func summary(_ row: Row) throws -> SensorSummary {
         clock: try row.optionalValue("clock"), clockOffsetSeconds: try row.optionalDouble("clock_offset_s"),
         target: try row.optionalText("target"), tagsJSON: try row.text("tags"),
         boot: try row.optionalInteger("boot_id"), framesDropped: try row.optionalInteger("frames_dropped"),
-        values: try row.optionalText("name") == nil ? [] : [value(row)],
-        valueCount: try row.optionalInteger("channels") ?? 0, place: try row.optionalText("place"),
-        position: try position(row))
+        place: try row.optionalText("place"), position: try position(row))
 }
 
 private func value(_ row: Row) throws -> ChannelValue {

@@ -57,11 +57,14 @@ struct ListOptions: ParsableArguments {
         _ elements: [Element], name: (Element) -> String, view: (Element) -> View, table: (_ wide: Bool) -> Table
     ) throws {
         switch format {
-        case .names: try Out.write(elements.map { name($0).printable + "\n" }.joined())
+        case .names: try show(names: elements.map(name))
         case .format(let format):
             try format.show(elements.map(view)) { wide, style in
                 table(wide).text(wide: wide, style, hasTitles: !noHeaders)
             }
         }
     }
+
+    /// Prints names, one a line.
+    func show(names: [String]) throws { try Out.write(names.map { $0.printable + "\n" }.joined()) }
 }

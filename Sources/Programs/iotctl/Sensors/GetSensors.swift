@@ -54,8 +54,12 @@ struct GetSensors: AsyncParsableCommand {
                 let named = try await store.sensors(named: filter.words)
                 (serials, unknown) = (named.serials, named.unknown)
             }
-            if unknown.isEmpty || serials?.isEmpty == false {
-                let sensors = order.sorted(try await store.sensorSummaries(serials, allValues: output.isFull))
+            if output.format == .names, order == .serial {
+                if serials == nil { serials = try await store.serials(countMax: .max) }
+                try output.show(names: (serials ?? []).sorted())
+            } else if unknown.isEmpty || serials?.isEmpty == false {
+                let extent = output.isFull || order.needsAll ? SensorSummary.Extent.full : .brief
+                let sensors = order.sorted(try await store.sensorSummaries(serials, extent))
                 try output.show(sensors, name: \.serial, view: { SensorView($0) }) { Self.table(sensors, wide: $0) }
                 if sensors.isEmpty { Talk.sayOnTerminal("no sensors yet") }
             }

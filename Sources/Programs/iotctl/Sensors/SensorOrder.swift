@@ -10,6 +10,14 @@ enum SensorOrder: String, CaseIterable, ExpressibleByArgument {
     /// By number, descending; sensors whose number is not known come last.
     case rate, seen, age, clock, dropped
 
+    /// Whether the order goes by something that a brief summary does not have.
+    var needsAll: Bool {
+        switch self {
+        case .serial, .kind, .state, .presence, .rate, .seen: false
+        case .target, .place, .age, .clock, .dropped: true
+        }
+    }
+
     /// The sensors in this order; equal ones are ordered by serial.
     func sorted(_ sensors: [SensorSummary]) -> [SensorSummary] {
         func text(_ sensor: SensorSummary) -> String {
@@ -34,6 +42,7 @@ enum SensorOrder: String, CaseIterable, ExpressibleByArgument {
                 }
             return number ?? -.infinity
         }
+        if self == .serial { return sensors.sorted { $0.serial < $1.serial } }
         return sensors.sorted { (-number($0), text($0), $0.serial) < (-number($1), text($1), $1.serial) }
     }
 }

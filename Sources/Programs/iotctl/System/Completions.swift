@@ -14,6 +14,11 @@ extension CompletionKind {
         .custom { words, _, prefix in await names(words) { try await $0.targets(startingWith: prefix) } }
     }
 
+    /// Names of alarm rules.
+    static var rules: CompletionKind {
+        .custom { words, _, prefix in await names(words) { try await $0.ruleNames(startingWith: prefix) } }
+    }
+
     /// Names of contexts.
     static var contexts: CompletionKind {
         .custom { _, _, _ in (try? ContextFile.standard.read())?.names ?? [] }

@@ -140,17 +140,35 @@ extension String {
     /// The text cut to `width` characters, with an ellipsis at the end if it was longer.
     func cut(to width: Int) -> String { self.width <= width ? self : prefix(max(0, width - 1)) + "…" }
 
-    /// The number of characters. Without looking for their limits if all are ASCII, which most are.
-    var width: Int { isPrintableASCII ? utf8.count : count }
+    /// The number of characters. Below U+0300, where the first combining character is, each scalar without control
+    /// characters is one: then their limits need not be looked for.
+    var width: Int {
+        var scalars = 0
+        for byte in utf8 {
+            switch byte {
+            case 0x20...0x7E, 0xC2...0xCB: scalars += 1
+            case 0x80...0xBF: continue
+            default: return count
+            }
+        }
+        return scalars
+    }
 
-    /// Whether the text is of ASCII characters only, none of them a control character.
-    fileprivate var isPrintableASCII: Bool { utf8.allSatisfy { (0x20...0x7E).contains($0) } }
+    /// Whether no scalar is a control character: U+0000 to U+001F and U+007F to U+009F.
+    fileprivate var hasNoControls: Bool {
+        var last: UInt8 = 0
+        for byte in utf8 {
+            if byte < 0x20 || byte == 0x7F || (last == 0xC2 && byte < 0xA0) { return false }
+            last = byte
+        }
+        return true
+    }
 }
 
 extension String {
     /// The text on one line, with control characters replaced: a terminal would obey them.
     var printable: String {
-        if isPrintableASCII { return self }
+        if hasNoControls { return self }
         var printable = ""
         for scalar in unicodeScalars {
             switch scalar {

@@ -20,6 +20,30 @@ public struct SerialPattern: Sendable, Hashable, CustomStringConvertible {
         return rest.isEmpty ? isGlob : SerialNumber(rest) != nil
     }
 
+    /// Whether the pattern matches a serial number, or another name.
+    public func matches(_ name: String) -> Bool {
+        let (pattern, name) = (Array(text.unicodeScalars), Array(name.unicodeScalars))
+        var (at, next) = (0, 0)
+        // Where the last `*` stands, and how much of the name it takes so far: it takes more when the rest does not match.
+        var star: (pattern: Int, name: Int)?
+        while next < name.count {
+            if at < pattern.count, pattern[at] == "*" {
+                star = (at, next)
+                at += 1
+            } else if at < pattern.count, pattern[at] == "?" || pattern[at] == name[next] {
+                at += 1
+                next += 1
+            } else if let last = star {
+                star = (last.pattern, last.name + 1)
+                at = last.pattern + 1
+                next = last.name + 1
+            } else {
+                return false
+            }
+        }
+        return pattern[at...].allSatisfy { $0 == "*" }
+    }
+
     /// The operand of SQL's LIKE that matches the same serial numbers.
     public var like: String {
         var like = ""

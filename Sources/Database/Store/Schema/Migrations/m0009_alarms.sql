@@ -19,6 +19,82 @@ COMMENT ON COLUMN alarm.stream_offset IS 'The offset of the message that raised 
 COMMENT ON COLUMN alarm.late IS 'Whether it was evaluated long after its time, because its evaluator was away.';
 COMMENT ON COLUMN alarm.clear_cause IS 'Why it ended if it was not the signal: sensor_deleted, rule_changed, rule_removed, rule_disabled, no_longer_selected; null: the signal cleared it, or it is active.';
 
+-- Rules, each change of one, and the revisions that the evaluators take.
+
+CREATE TABLE alarm_rule (
+    name       text PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9-]{0,63}$'),
+    version    int NOT NULL CHECK (version > 0),
+    body       jsonb NOT NULL,
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    changed_by text NOT NULL
+);
+COMMENT ON TABLE alarm_rule IS 'The alarm rules, as iotctl rule apply wrote them.';
+COMMENT ON COLUMN alarm_rule.version IS 'The number of the rule''s newest row in alarm_rule_history.';
+COMMENT ON COLUMN alarm_rule.body IS 'The rule as docs/rules.md describes it.';
+COMMENT ON COLUMN alarm_rule.changed_at IS 'When it was changed last.';
+COMMENT ON COLUMN alarm_rule.changed_by IS 'Who did it, as issuer in command.';
+
+CREATE TABLE alarm_rule_history (
+    name       text NOT NULL,
+    version    int NOT NULL,
+    body       jsonb,
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    changed_by text NOT NULL,
+    PRIMARY KEY (name, version)
+);
+COMMENT ON TABLE alarm_rule_history IS 'Every version that a rule ever had, also of removed rules. Rows stay.';
+COMMENT ON COLUMN alarm_rule_history.version IS 'Counts the changes of the rules of this name from 1.';
+COMMENT ON COLUMN alarm_rule_history.body IS 'The rule from then on; null: it was removed.';
+COMMENT ON COLUMN alarm_rule_history.changed_at IS 'When.';
+COMMENT ON COLUMN alarm_rule_history.changed_by IS 'Who did it, as issuer in command.';
+
+CREATE TABLE rule_revision (
+    revision   bigint PRIMARY KEY,
+    body       text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE rule_revision IS 'All rules and limits as of one moment, with the sensors and channels that they apply to. A row never changes: evaluators that read a stream again take the same revisions.';
+COMMENT ON COLUMN rule_revision.revision IS 'Grows with each change.';
+COMMENT ON COLUMN rule_revision.body IS 'The revision in JSON.';
+COMMENT ON COLUMN rule_revision.created_at IS 'When it was made. Those that were replaced more than eight days ago are deleted, because no stream is older.';
+
+CREATE TABLE rule_change (
+    change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
+);
+COMMENT ON TABLE rule_change IS 'Changes of rules, sensors and channels that no revision covers yet. sensor-registry makes a revision from them and deletes the rows.';
+COMMENT ON COLUMN rule_change.change_id IS 'Counts the changes.';
+
+CREATE FUNCTION note_rule_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO rule_change DEFAULT VALUES;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION note_rule_change IS 'Notes that a new rule revision may be needed.';
+CREATE TRIGGER rules_change AFTER INSERT OR UPDATE OR DELETE ON alarm_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION note_rule_change();
+CREATE TRIGGER rules_gain_or_lose AFTER INSERT OR DELETE ON sensor
+    FOR EACH ROW EXECUTE FUNCTION note_rule_change();
+CREATE TRIGGER rules_select_again AFTER UPDATE OF serial, kind, tags, target_id, desired, deleted_at ON sensor
+    FOR EACH ROW WHEN ((old.serial, old.kind, old.tags, old.target_id, old.desired->'limits', old.deleted_at)
+        IS DISTINCT FROM (new.serial, new.kind, new.tags, new.target_id, new.desired->'limits', new.deleted_at))
+    EXECUTE FUNCTION note_rule_change();
+CREATE TRIGGER rules_gain_or_lose AFTER INSERT OR DELETE ON channel
+    FOR EACH ROW EXECUTE FUNCTION note_rule_change();
+CREATE TRIGGER rules_select_again AFTER UPDATE OF name, unit ON channel
+    FOR EACH ROW WHEN ((old.name, old.unit) IS DISTINCT FROM (new.name, new.unit))
+    EXECUTE FUNCTION note_rule_change();
+INSERT INTO rule_change DEFAULT VALUES;
+
+-- Acknowledgement of alarms.
+
+ALTER TABLE alarm
+    ADD COLUMN acknowledged_at timestamptz,
+    ADD COLUMN acknowledged_by text,
+    ADD COLUMN acknowledged_comment text;
+COMMENT ON COLUMN alarm.acknowledged_at IS 'When it was acknowledged first, by the clock of the program that recorded it; null: not yet.';
+COMMENT ON COLUMN alarm.acknowledged_by IS 'Who acknowledged it first: a person, or a program with its host.';
+COMMENT ON COLUMN alarm.acknowledged_comment IS 'What was said then; empty: nothing.';
 -- What sensors answer to their alarms, and the event captures.
 
 CREATE TABLE alarm_answer (

@@ -1,0 +1,106 @@
+/// What an alarm sets off besides notification.
+public enum RuleAction: Sendable, Equatable {
+    /// A command to the sensor of the alarm.
+    case command(Command)
+    /// The sensor stores its samples around the trigger at full rate.
+    case capture(Capture)
+
+    /// On which edge of the alarm an action is taken.
+    public enum Moment: String, Sendable, Codable, CaseIterable {
+        /// When the alarm begins.
+        case trigger
+        /// When it ends.
+        case clear
+    }
+
+    /// A command, with the usual life.
+    public struct Command: Sendable, Equatable {
+        /// The command's name, such as `change_frequency`.
+        public var name: String
+        /// Its arguments, by name.
+        public var arguments: [String: String]
+        /// On which edge it is sent.
+        public var moment: Moment
+
+        /// That command.
+        public init(name: String, arguments: [String: String] = [:], moment: Moment = .trigger) {
+            self.name = name
+            self.arguments = arguments
+            self.moment = moment
+        }
+    }
+
+    /// An event capture.
+    public struct Capture: Sendable, Equatable {
+        /// How much before the trigger.
+        public var before: RuleDuration
+        /// How much after it.
+        public var after: RuleDuration
+
+        /// That much around the trigger.
+        public init(before: RuleDuration, after: RuleDuration) {
+            self.before = before
+            self.after = after
+        }
+    }
+}
+
+extension RuleAction: Codable {
+    /// Reads `command: {name, arguments, on}` or `capture: {before, after}`.
+    /// - Throws: `DecodingError`.
+    public init(from decoder: any Decoder) throws {
+        let object = try StrictContainer(decoder, ["command", "capture"])
+        let names = object.names
+        guard names.count == 1, let kind = names.first else {
+            throw object.fault(names.last ?? "command", "an action is one of command, capture")
+        }
+        self = kind == "command" ? .command(try object.required(kind)) : .capture(try object.required(kind))
+    }
+
+    /// Writes the same object.
+    /// - Throws: `EncodingError`.
+    public func encode(to encoder: any Encoder) throws {
+        var object = encoder.container(keyedBy: AnyKey.self)
+        switch self {
+        case .command(let command): try object.encode(command, forKey: AnyKey("command"))
+        case .capture(let capture): try object.encode(capture, forKey: AnyKey("capture"))
+        }
+    }
+}
+
+extension RuleAction.Command: Codable {
+    /// Reads `{name, arguments, on}`; only the name is required.
+    /// - Throws: `DecodingError`.
+    public init(from decoder: any Decoder) throws {
+        let object = try StrictContainer(decoder, ["name", "arguments", "on"])
+        self.init(
+            name: try object.required("name"), arguments: try object.optional("arguments") ?? [:],
+            moment: try object.optional("on") ?? .trigger)
+    }
+
+    /// Writes the same object.
+    /// - Throws: `EncodingError`.
+    public func encode(to encoder: any Encoder) throws {
+        var object = encoder.container(keyedBy: AnyKey.self)
+        try object.encode(name, forKey: AnyKey("name"))
+        if !arguments.isEmpty { try object.encode(arguments, forKey: AnyKey("arguments")) }
+        if moment != .trigger { try object.encode(moment, forKey: AnyKey("on")) }
+    }
+}
+
+extension RuleAction.Capture: Codable {
+    /// Reads `{before, after}`.
+    /// - Throws: `DecodingError`.
+    public init(from decoder: any Decoder) throws {
+        let object = try StrictContainer(decoder, ["before", "after"])
+        self.init(before: try object.required("before"), after: try object.required("after"))
+    }
+
+    /// Writes the same object.
+    /// - Throws: `EncodingError`.
+    public func encode(to encoder: any Encoder) throws {
+        var object = encoder.container(keyedBy: AnyKey.self)
+        try object.encode(before, forKey: AnyKey("before"))
+        try object.encode(after, forKey: AnyKey("after"))
+    }
+}

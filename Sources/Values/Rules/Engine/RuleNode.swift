@@ -1,0 +1,97 @@
+internal import Time
+
+/// One condition of a compiled rule, with the place of its state.
+struct RuleNode: Sendable {
+    /// What it does. Limits that are absent are infinite.
+    enum Operation: Sendable {
+        case threshold(of: Condition.Statistic, Bounds)
+        /// A threshold of samples under `for`: samples decide how long it was held.
+        case held(Bounds, nanoseconds: Int64)
+        case rate(Bounds, per: Double, over: Int64)
+        case counter(Bounds, per: Double, over: Int64, wrapsAt: Double)
+        case silence(after: Int64, isOfChannel: Bool)
+        case baseline(Baseline)
+        case flatline(after: Int64, within: Double)
+        case clipping(low: Double?, high: Double?, share: Double)
+        case shift(by: Double, hysteresis: Double, window: Int64)
+        case dead(below: Double, hysteresis: Double)
+        case place(PlaceBorder, isOutside: Bool, margin: Double)
+        case signal(SignalCondition)
+        case all(count: Int)
+        case any(count: Int)
+        case not
+        case sustained(nanoseconds: Int64)
+    }
+
+    /// Limits on one side or both.
+    struct Bounds: Sendable, Equatable {
+        var above: Double
+        var below: Double
+        var hysteresis: Double
+
+        init(above: Double?, below: Double?, hysteresis: Double?) {
+            self.above = above ?? .infinity
+            self.below = below ?? -.infinity
+            self.hysteresis = max(0, hysteresis ?? 0)
+        }
+
+        /// Which limit is crossed after `truth`, if the values lie in this range; `no` for none.
+        func judge(_ truth: RuleTruth, minimum: Double, maximum: Double) -> RuleTruth {
+            switch truth {
+            case .yes where maximum > above - hysteresis && above < .infinity: return .yes
+            case .low where minimum < below + hysteresis && below > -.infinity: return .low
+            default: return maximum > above ? .yes : minimum < below ? .low : .no
+            }
+        }
+
+        /// On which side all samples are, if the smallest and the largest decide it; nil if the samples must be looked at.
+        func decide(_ side: RuleTruth, minimum: Double, maximum: Double) -> RuleTruth? {
+            if minimum > above || side == .yes && minimum > above - hysteresis { return .yes }
+            if maximum < below || side == .low && maximum < below + hysteresis { return .low }
+            return !side.holds && maximum <= above && minimum >= below ? .no : nil
+        }
+
+        /// The limit on a side; nil if there is none.
+        func limit(of side: RuleTruth) -> Double? {
+            let limit = side == .low || side != .yes && above == .infinity ? below : above
+            return limit.isFinite ? limit : nil
+        }
+    }
+
+    /// What a moving baseline is made of.
+    struct Baseline: Sendable {
+        var of: Condition.Statistic
+        var sigmas: Double
+        var window: Double
+        /// Nil: one baseline for all hours.
+        var hours: ZoneOffsets?
+        var side: Condition.Baseline.Side
+        var minimum: Double
+    }
+
+    var operation: Operation
+    /// The index in the program's `channelNames`; nil: the channel of the instance.
+    var named: Int?
+    /// The number of nodes of the tree of which this is the root.
+    var size: Int
+    /// The first word of its state, from the beginning of the instance's.
+    var firstWord: Int
+    var wordCount: Int
+    /// The index of its window among the instance's; nil: it has none.
+    var window: Int?
+    /// Whether it touches samples.
+    var touchesSamples: Bool
+}
+
+/// What a condition says. The raw value is in the state.
+enum RuleTruth: UInt64, Sendable {
+    /// Not judged yet.
+    case unknown = 0
+    case no = 1
+    /// It holds; of two limits, the upper one.
+    case yes = 2
+    /// It holds below the lower of two limits.
+    case low = 3
+
+    var holds: Bool { rawValue >= 2 }
+}
