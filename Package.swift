@@ -224,7 +224,7 @@ let package = Package(
         unitTests(
             "Ingest", of: "Flows",
             ["Time", "Model", "Rules", "Wire", "Simulation", "Broker", "Postgres", "Store", "Messaging", "Ingest"]),
-        unitTests("AlarmRules", of: "Flows", ["Rules", "AlarmRules"]),
+        unitTests("AlarmRules", of: "Flows", ["Model", "Rules", "AlarmRules"]),
         unitTests("Control", of: "Flows", ["Model", "Simulation", "Broker", "Control"]),
         unitTests("API", of: "Flows", ["Time", "Model", "Wire", "API"]),
         unitTests(

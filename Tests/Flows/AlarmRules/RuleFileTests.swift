@@ -1,4 +1,5 @@
 import AlarmRules
+import Model
 import Rules
 import Testing
 

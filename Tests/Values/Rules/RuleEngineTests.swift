@@ -296,7 +296,8 @@ import Time
         run.adopt(RuleRevision(number: 2), at: 1)
         let alarms = run.transitions.map { $0.alarm(stream: "measurements.3", epoch: 4, isLate: true) }
         #expect(alarms.map(\.id) == ["pump/x/r/7/1", "pump/x/r/7/1"])
-        #expect(alarms.map(\.cause) == ["", "rule_removed"] && alarms.allSatisfy { $0.isLate && $0.channelName == "x" })
+        #expect(
+            alarms.map(\.cause) == ["", "rule_removed"] && alarms.allSatisfy { $0.isLate && $0.channelName == "x" })
         #expect(alarms.last?.origin == Alarm.Origin(stream: "measurements.3", epoch: 4, offset: 2))
         #expect(alarms.first?.unit == "g" && alarms.first?.position == FramePosition(boot: 1, sequence: 1))
     }

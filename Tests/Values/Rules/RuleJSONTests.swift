@@ -20,11 +20,15 @@ import Testing
         .noData(.init(after: .seconds(90), channel: "x")),
         .band(.init(from: 10, to: 1000, above: 4.5, below: 0.1, hysteresis: 1, window: .seconds(2), channel: "x")),
         .machine(.init(group: .mediumRigid, zone: .c, unit: .g, hysteresis: 0.1, window: .seconds(1), channel: "x")),
+        .machine(
+            .init(borders: .init(ab: 1, bc: 2, cd: 3), zone: .d, unit: .metresPerSecondSquared, isSlow: true)),
+        .particleVelocity(.init(standard: "din-4150-3-line-2", unit: .g)),
         .crestFactor(.init(above: 6, hysteresis: 1, window: .seconds(1), channel: "x")),
         .kurtosis(.init(above: 6, hysteresis: 1, window: .seconds(1), channel: "x")),
         .particleVelocity(
             .init(
-                curve: [.init(hertz: 10, limit: 3), .init(hertz: 50, limit: 8)], unit: .millimetresPerSecond,
+                curve: [.init(hertz: 10, limit: 3), .init(hertz: 50, limit: 8)], interpolation: .logarithmic,
+                unit: .millimetresPerSecond,
                 share: 0.8,
                 hysteresis: 0.1, channel: "x")),
         .baseline(
@@ -176,6 +180,11 @@ import Testing
                     .init(curve: [.init(hertz: 2, limit: 1), .init(hertz: 1, limit: 1)], unit: .g))),
             "when.particle_velocity.curve[1].hertz: is not above"
         ),
+        (
+            Rule(name: "r", condition: .particleVelocity(.init(standard: "din", unit: .g))),
+            "when.particle_velocity.standard: 'din' is unknown; possible: bs-7385-2-line-1"
+        ),
+        (Rule(name: "r", condition: .machine(.init(zone: .c, unit: .g))), "when.machine: needs either a group"),
         (
             Rule(name: "r", condition: .several(.init(count: 2, condition: .dead(.init(below: 1))))),
             "when.several: is not evaluated yet"

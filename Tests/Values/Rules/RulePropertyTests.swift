@@ -72,6 +72,47 @@ import Time
         }
     }
 
+    /// "Above for d" against a loop over all samples: what the statistics of a frame decide is what its samples say.
+    @Test(arguments: 0..<40)
+    func durationsAreThoseOfTheSamples(round: UInt64) throws {
+        var random = SplitMix64(seed: round &+ 4711)
+        let (above, hysteresis) = (1.0, Double.random(in: 0...1, using: &random))
+        let duration = Int64.random(in: 1...30, using: &random)
+        var run = try RuleRun(
+            .sustained(
+                .threshold(.init(above: above, hysteresis: hysteresis)),
+                for: RuleDuration(.milliseconds(100 * duration))))
+        var (isAbove, since, isRaised, sample) = (false, Int64(0), false, Int64(0))
+        var level = 0.0
+        var triggers = 0
+        for _ in 0..<150 {
+            let isNoisy = Bool.random(using: &random)
+            let samples: [Float] = (0..<Int.random(in: 1...24, using: &random)).map { _ in
+                level = max(-1, min(3, level + Double.random(in: -0.4...0.4, using: &random)))
+                return Float(level + (isNoisy ? Double.random(in: -1...1, using: &random) : 0))
+            }
+            let wasRaised = isRaised
+            var isHeld = false
+            for (index, value) in samples.enumerated() {
+                let time = sample + Int64(index)
+                if isAbove, Double(value) <= above - hysteresis {
+                    let isNew = index > 0 && (!wasRaised || since >= sample)
+                    if isNew, time - 1 - since >= duration { isHeld = true }
+                    isAbove = false
+                } else if !isAbove, Double(value) > above {
+                    (isAbove, since) = (true, time)
+                }
+            }
+            if isAbove, sample + Int64(samples.count) - 1 - since >= duration { isHeld = true }
+            let said = run.samples(samples, at: Double(sample) / 10, hertz: 10)
+            #expect(said == (isHeld == wasRaised ? [] : [isHeld ? "trigger r" : "clear r"]))
+            isRaised = isHeld
+            triggers += isHeld && !wasRaised ? 1 : 0
+            sample += Int64(samples.count)
+        }
+        #expect(triggers > 0 || duration > 5)
+    }
+
     @Test func damagedStateIsRefused() throws {
         var random = SplitMix64(seed: 5)
         let revision = Self.revision(1, &random)
@@ -87,18 +128,10 @@ import Time
         for count in stride(from: 0, to: bytes.count, by: 13) {
             #expect(throws: RuleStateError.damaged) { try RuleEngine(decoding: Array(bytes[..<count]), revision) }
         }
-        for _ in 0..<100 {
+        for _ in 0..<200 {
             var damaged = bytes
-            damaged[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
-            // Whatever it says, it must not trap, also when it goes on.
-            guard var decoded = try? RuleEngine(decoding: damaged, revision) else { continue }
-            decoded.tick(morning, at: StreamPosition(incarnation: 1, offset: 1000), into: &said)
-            for case .frame(let frame, let serial, let received) in Self.events(&random).prefix(5) {
-                decoded.observe(
-                    frame, of: serial, at: StreamPosition(incarnation: 1, offset: 1001), received: received, into: &said
-                )
-            }
-            _ = decoded.encoded()
+            damaged[Int.random(in: 9..<bytes.count, using: &random)] ^= UInt8.random(in: 1...255, using: &random)
+            #expect(throws: RuleStateError.damaged) { try RuleEngine(decoding: damaged, revision) }
         }
         var other = bytes
         other[8] = 99
@@ -164,8 +197,12 @@ import Time
         case 10: return .counter(.init(above: 3, over: seconds(0...5), channel: channel))
         case 11:
             return .sustained(.threshold(.init(above: level, hysteresis: 0.5, channel: channel)), for: seconds(1...8))
-        case 12: return .crestFactor(.init(above: 1.5, window: Bool.random(using: &random) ? seconds(1...3) : nil))
-        case 13: return .kurtosis(.init(above: 2, hysteresis: 0.25))
+        case 12: return signal(&random, channel)
+        case 13:
+            let window: RuleDuration? = Bool.random(using: &random) ? seconds(1...3) : nil
+            return Bool.random(using: &random)
+                ? .crestFactor(.init(above: 1.5, hysteresis: 0.1, window: window, channel: channel))
+                : .kurtosis(.init(above: 1.8, hysteresis: 0.1, window: window, channel: channel))
         case 14: return .not(condition(&random, depth: depth + 1))
         case 15, 16:
             let parts = (0..<Int.random(in: 1...3, using: &random)).map { _ in condition(&random, depth: depth + 1) }
@@ -173,6 +210,23 @@ import Time
         default:
             let inner = Condition.threshold(.init(of: .mean, above: level, channel: channel))
             return .sustained(.any([inner, .threshold(.init(of: .rms, above: 4))]), for: seconds(1...6))
+        }
+    }
+
+    private static func signal(_ random: inout SplitMix64, _ channel: String?) -> Condition {
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0:
+            return .band(
+                .init(from: 0.5, to: 3, above: 0.5, below: 0.1, hysteresis: 0.05, window: .seconds(1), channel: channel)
+            )
+        case 1:
+            return .machine(
+                .init(
+                    borders: .init(ab: 0.01, bc: 0.02, cd: 0.05), zone: .c, unit: .millimetresPerSecond, isSlow: true,
+                    channel: channel))
+        default:
+            return .particleVelocity(
+                .init(curve: [.init(hertz: 1, limit: 0.5)], unit: .millimetresPerSecond, channel: channel))
         }
     }
 

@@ -59,27 +59,3 @@ public struct RuleSelector: Sendable, Equatable, Codable {
         if !channels.isEmpty { try object.encode(channels, forKey: AnyKey("channels")) }
     }
 }
-
-/// Globs of names: `*` stands for any characters, `?` for one.
-public enum Glob {
-    /// Whether `pattern` matches the whole of `text`. Takes time in proportion to the product of their lengths at most.
-    public static func matches(_ pattern: String, _ text: String) -> Bool {
-        let (pattern, text) = (Array(pattern), Array(text))
-        var (p, t) = (0, 0)
-        var retry: (p: Int, t: Int)?
-        while t < text.count {
-            if p < pattern.count, pattern[p] == "*" {
-                retry = (p + 1, t)
-                p += 1
-            } else if p < pattern.count, pattern[p] == "?" || pattern[p] == text[t] {
-                (p, t) = (p + 1, t + 1)
-            } else if let last = retry {
-                retry = (last.p, last.t + 1)
-                (p, t) = (last.p, last.t + 1)
-            } else {
-                return false
-            }
-        }
-        return pattern[p...].allSatisfy { $0 == "*" }
-    }
-}

@@ -1,13 +1,3 @@
-/// A key of any name.
-struct AnyKey: CodingKey, Hashable {
-    let stringValue: String
-    var intValue: Int? { nil }
-
-    init(_ name: String) { stringValue = name }
-    init(stringValue: String) { self.init(stringValue) }
-    init?(intValue: Int) { nil }
-}
-
 /// An object of a rule file: it refuses keys that it does not know, so that a misspelt one is found.
 struct StrictContainer {
     private let container: KeyedDecodingContainer<AnyKey>

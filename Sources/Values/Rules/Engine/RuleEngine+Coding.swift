@@ -1,22 +1,12 @@
 public import Model
 internal import Time
 
-/// Why encoded state cannot be used.
-public enum RuleStateError: Error, Sendable, Equatable {
-    /// It was written by another release, whose version is given.
-    case otherVersion(Int)
-    /// It belongs to this revision.
-    case otherRevision(Int64)
-    /// It is damaged.
-    case damaged
-}
-
 extension RuleEngine {
     /// The version of the encoding.
     static let version: UInt8 = 1
-    private static let magic: [UInt8] = Array("iotrules".utf8)
+    static let magic: [UInt8] = Array("iotrules".utf8)
 
-    /// The state as bytes, for `init(decoding:)`. Words that are zero take a bit.
+    /// The state as bytes, for `init(decoding:)`. Words that are zero take a bit; a fingerprint of all is at the end.
     public func encoded() -> [UInt8] {
         var writer = StateWriter(capacity: 64 + states.reduce(0) { $0 + 160 + $1.words.count * 4 })
         writer.bytes += Self.magic
@@ -38,13 +28,14 @@ extension RuleEngine {
             writer.write(silenceDue[index])
             state.write(to: &writer)
         }
+        writer.write(Fingerprint.payload(writer.bytes))
         return writer.bytes
     }
 
     /// The number of the revision under which bytes were encoded: the one that `init(decoding:)` needs.
     /// - Throws: `RuleStateError`.
     public static func revision(ofEncoded bytes: [UInt8]) throws(RuleStateError) -> Int64 {
-        var reader = StateReader(bytes)
+        var reader = try StateReader(checked: bytes)
         return try reader.header()
     }
 
@@ -56,7 +47,7 @@ extension RuleEngine {
         budget: RuleBudget = RuleBudget()
     ) throws(RuleStateError) {
         self.init(revision, clockRule: clockRule, budget: budget)
-        var reader = StateReader(bytes)
+        var reader = try StateReader(checked: bytes)
         let number = try reader.header()
         guard number == revision.number else { throw .otherRevision(number) }
         listened = try reader.int64()
@@ -84,11 +75,22 @@ extension RuleEngine {
 }
 
 extension StateReader {
+    /// What was encoded, if it is whole.
+    fileprivate init(checked bytes: [UInt8]) throws(RuleStateError) {
+        var header = StateReader(bytes)
+        for byte in RuleEngine.magic where try header.byte() != byte { throw .damaged }
+        let version = try header.byte()
+        guard version == RuleEngine.version else { throw .otherVersion(Int(version)) }
+        guard bytes.count >= 8 else { throw .damaged }
+        let content = Array(bytes[..<(bytes.count - 8)])
+        var footer = StateReader(Array(bytes[(bytes.count - 8)...]))
+        guard try footer.int64() == Fingerprint.payload(content) else { throw .damaged }
+        self.init(content)
+    }
+
     /// Reads up to the revision's number.
     fileprivate mutating func header() throws(RuleStateError) -> Int64 {
-        for byte in Array("iotrules".utf8) where try self.byte() != byte { throw .damaged }
-        let version = try byte()
-        guard version == RuleEngine.version else { throw .otherVersion(Int(version)) }
+        for _ in 0...RuleEngine.magic.count { _ = try byte() }
         return try int64()
     }
 }

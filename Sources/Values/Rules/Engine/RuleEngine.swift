@@ -101,9 +101,8 @@ public struct RuleEngine: Sendable {
         findBlocks(of: frame, plan.channels)
         if statistics.isEmpty { compute(frame) }
         let moment = RuleMoment(
-            serial: serial, decided: position, time: time, frame: frame,
-            statistics: statistics.isEmpty ? computed : statistics, blockOf: blockOf, tau: tau,
-            tauEnd: tau.advanced(byNanoseconds: span), listened: states[index].heard, heard: states[index].heard)
+            frame, states[index], statistics: statistics.isEmpty ? computed : statistics, blockOf: blockOf,
+            decided: position, time: time, tau: tau, tauEnd: tau.advanced(byNanoseconds: span))
         judge(moment, index, into: &transitions)
     }
 
@@ -175,9 +174,7 @@ public struct RuleEngine: Sendable {
         listened += sinceTick(stamp)
         lastTick = max(lastTick ?? stamp, stamp)
         for index in silenceDue.indices where silenceDue[index] <= listened {
-            let moment = RuleMoment(
-                serial: states[index].serial, decided: position, time: stamp, frame: nil, statistics: [], blockOf: [],
-                tau: stamp, tauEnd: stamp, listened: listened, heard: states[index].heard)
+            let moment = RuleMoment(tick: stamp, states[index], decided: position, listened: listened)
             judge(moment, index, into: &transitions)
             silenceDue[index] = states[index].nextSilence(listened)
         }

@@ -17,6 +17,8 @@ struct RuleJudge {
     let isFailed: [Bool]
     /// The rules that exceeded their budget now.
     private(set) var failed: [Int] = []
+    /// The samples of a block as numbers, for the rules that follow one another.
+    private var numbers: (block: Int, samples: [Double]) = (-1, [])
 
     init(_ moment: RuleMoment, _ plan: SensorPlan, budget: RuleBudget, isFailed: [Bool]) {
         self.moment = moment
@@ -40,14 +42,14 @@ struct RuleJudge {
                     continue
                 }
             }
-            if moment.frame == nil, instances[index].program.silenceMin == nil { continue }
+            if moment.isTick, instances[index].program.silenceMin == nil { continue }
             judge(instances[index], &words, &windows, &transitions)
         }
     }
 
-    private func cost(of instance: borrowing SensorPlan.Instance) -> Int {
+    private func cost(of instance: SensorPlan.Instance) -> Int {
         let nodes = instance.program.nodes
-        guard instance.program.touchesSamples, let frame = moment.frame else { return nodes.count * budget.perBlock }
+        guard instance.program.touchesSamples, !moment.isTick else { return nodes.count * budget.perBlock }
         var cost = 0
         for node in nodes {
             cost += budget.perBlock
@@ -55,22 +57,23 @@ struct RuleJudge {
             let block = self.block(node, instance)
             guard block >= 0 else { continue }
             cost +=
-                frame.blocks[block].samples.count * (node.window == nil ? budget.perSample : budget.perFilteredSample)
+                moment.frame.blocks[block].samples.count
+                * (node.isFiltered ? budget.perFilteredSample : budget.perSample)
         }
         return cost
     }
 
     /// The index of the block that a leaf is about; -1: the frame has none.
     @inline(__always)
-    private func block(_ node: borrowing RuleNode, _ instance: borrowing SensorPlan.Instance) -> Int {
+    private func block(_ node: RuleNode, _ instance: SensorPlan.Instance) -> Int {
         let channel = node.named.map { instance.named[$0] } ?? instance.channel ?? -1
         return channel < 0 || moment.blockOf.isEmpty ? -1 : moment.blockOf[channel]
     }
 
     // MARK: the tree
 
-    private func judge(
-        _ instance: borrowing SensorPlan.Instance, _ words: inout MutableSpan<UInt64>, _ windows: inout [SignalWindow],
+    private mutating func judge(
+        _ instance: SensorPlan.Instance, _ words: inout MutableSpan<UInt64>, _ windows: inout [SignalWindow],
         _ transitions: inout [RuleTransition]
     ) {
         let nodes = instance.program.nodes
@@ -96,7 +99,7 @@ struct RuleJudge {
                 truths[index] = inner == .unknown ? .unknown : inner.holds ? .no : .yes
             case .sustained(let nanoseconds):
                 isFresh = fresh & (1 << UInt64(index - 1)) != 0
-                if isFresh, moment.frame != nil { sustain(truths[index - 1], nanoseconds, base, &words) }
+                if isFresh, !moment.isTick { sustain(truths[index - 1], nanoseconds, base, &words) }
                 truths[index] =
                     switch words[base] {
                     case 0: .unknown
@@ -148,39 +151,51 @@ struct RuleJudge {
         }
     }
 
-    private func judgeLeaf(
-        _ node: borrowing RuleNode, _ instance: borrowing SensorPlan.Instance, _ base: Int,
+    private mutating func judgeLeaf(
+        _ node: RuleNode, _ instance: SensorPlan.Instance, _ base: Int,
         _ words: inout MutableSpan<UInt64>, _ windows: inout [SignalWindow]
     ) -> Bool {
-        if case .silence(let after, let isOfChannel) = node.operation {
-            if !isOfChannel {
-                let heard = moment.frame == nil ? moment.heard : nil
-                return node.judgeSilence(after, heard: heard, listened: moment.listened, at: base, &words)
+        switch node.route {
+        case .block:
+            let block = self.block(node, instance)
+            return block >= 0 && node.judge(block, moment, at: base, &words)
+        case .samples:
+            let block = self.block(node, instance)
+            guard block >= 0, case .signal(let condition) = node.operation, let window = node.window else {
+                return false
             }
-            if moment.frame == nil {
-                if words[base + 2] == 0 { words[base + 2] = UInt64(bitPattern: moment.listened) &+ 1 }
-                let heard = Int64(bitPattern: words[base + 2]) &- 1
-                return node.judgeSilence(after, heard: heard, listened: moment.listened, at: base, &words)
-            }
-        }
-        guard let frame = moment.frame else { return false }
-        if case .place = node.operation {
-            guard let place = frame.place else { return false }
-            return node.judge(place: place, at: base, &words)
-        }
-        let block = self.block(node, instance)
-        guard block >= 0 else { return false }
-        if case .signal(let condition) = node.operation, let window = node.window {
+            if numbers.block != block { numbers = (block, moment.frame.blocks[block].samples.numbers) }
             return condition.judge(
-                frame.blocks[block].samples, moment, at: base, &words, &windows[instance.firstWindow + window])
+                numbers.samples.span, moment, at: base, &words, &windows[instance.firstWindow + window])
+        case .place:
+            guard let place = moment.frame.place else { return false }
+            return node.judge(place: place, at: base, &words)
+        case .silence: return judgeSilence(node, instance, base, &words)
+        case .parts: return false
         }
-        return node.judge(block, moment, frame, at: base, &words)
+    }
+
+    private func judgeSilence(
+        _ node: RuleNode, _ instance: SensorPlan.Instance, _ base: Int,
+        _ words: inout MutableSpan<UInt64>
+    ) -> Bool {
+        guard case .silence(let after, let isOfChannel) = node.operation else { return false }
+        if !isOfChannel {
+            let heard = moment.isTick ? moment.heard : nil
+            return node.judgeSilence(after, heard: heard, listened: moment.listened, at: base, &words)
+        }
+        guard moment.isTick else {
+            let block = self.block(node, instance)
+            return block >= 0 && node.judge(block, moment, at: base, &words)
+        }
+        let heard = Int64(bitPattern: words[base + 2]) &- 1
+        return node.judgeSilence(after, heard: heard, listened: moment.listened, at: base, &words)
     }
 
     // MARK: alarms
 
     private func change(
-        _ instance: borrowing SensorPlan.Instance, to truth: RuleTruth, _ truths: Truths,
+        _ instance: SensorPlan.Instance, to truth: RuleTruth, _ truths: Truths,
         _ words: inout MutableSpan<UInt64>, _ transitions: inout [RuleTransition]
     ) {
         let base = instance.firstWord
@@ -229,7 +244,7 @@ struct RuleJudge {
     }
 
     private func transition(
-        _ edge: Alarm.Edge, _ instance: borrowing SensorPlan.Instance, _ alarm: RuleAlarmState, _ decider: Int,
+        _ edge: Alarm.Edge, _ instance: SensorPlan.Instance, _ alarm: RuleAlarmState, _ decider: Int,
         side: RuleTruth, _ words: borrowing MutableSpan<UInt64>
     ) -> RuleTransition {
         let node = instance.program.nodes[decider]
@@ -251,7 +266,7 @@ struct RuleJudge {
         return RuleTransition(
             edge, instance.program, leaf: instance.program.leaf(side), moment.serial,
             instance.alarmChannel.map { plan.channels[$0] }, value: value, limit: limit, unit: words.unit,
-            text: words.text(edge, side), at: moment.time, position: moment.frame?.position, decided: moment.decided,
+            text: words.text(edge, side), at: moment.time, position: moment.frame.position, decided: moment.decided,
             raised: alarm.raised)
     }
 
@@ -265,58 +280,5 @@ struct RuleJudge {
             get { values[index] }
             set { values[index] = newValue }
         }
-    }
-}
-
-/// The alarm of one instance: the words at the beginning of its state.
-struct RuleAlarmState {
-    typealias Header = RuleProgram.Header
-
-    private(set) var isOn: Bool
-    /// The truth that raised it.
-    private(set) var side: RuleTruth
-    private(set) var isFlapping: Bool
-    private(set) var raised: StreamPosition
-    var value: Double
-    var limit: Double
-    private var newerTriggers: UInt64
-    private var olderTriggers: UInt64
-
-    init(_ words: Span<UInt64>, at base: Int) {
-        let flags = words[base + Header.flags]
-        isOn = flags & 1 == 1
-        side = RuleTruth(rawValue: flags >> 1 & 3) ?? .unknown
-        isFlapping = flags >> 3 & 1 == 1
-        raised = StreamPosition(
-            incarnation: Int64(bitPattern: words[base + Header.incarnation]),
-            offset: Int64(bitPattern: words[base + Header.offset]))
-        value = Double(bitPattern: words[base + Header.value])
-        limit = Double(bitPattern: words[base + Header.limit])
-        newerTriggers = words[base + Header.triggers]
-        olderTriggers = words[base + Header.triggers + 1]
-    }
-
-    mutating func clear() {
-        (isOn, side, isFlapping, value, limit) = (false, .unknown, false, 0, 0)
-        raised = StreamPosition(incarnation: 0, offset: 0)
-    }
-
-    mutating func raise(at position: StreamPosition, side: RuleTruth, time: Timestamp) {
-        (isOn, self.side, raised) = (true, side, position)
-        let now = UInt32(clamping: time.unixNanoseconds / 1_000_000_000)
-        let oldest = UInt32(truncatingIfNeeded: olderTriggers >> 32)
-        isFlapping = oldest != 0 && now >= oldest && Int64(now - oldest) <= RuleJudge.flapSeconds
-        olderTriggers = olderTriggers << 32 | newerTriggers >> 32
-        newerTriggers = newerTriggers << 32 | UInt64(now)
-    }
-
-    func write(to words: inout MutableSpan<UInt64>, at base: Int) {
-        words[base + Header.flags] = (isOn ? 1 : 0) | side.rawValue << 1 | (isFlapping ? 8 : 0)
-        words[base + Header.incarnation] = UInt64(bitPattern: raised.incarnation)
-        words[base + Header.offset] = UInt64(bitPattern: raised.offset)
-        words[base + Header.value] = value.bitPattern
-        words[base + Header.limit] = limit.bitPattern
-        words[base + Header.triggers] = newerTriggers
-        words[base + Header.triggers + 1] = olderTriggers
     }
 }

@@ -1,15 +1,17 @@
 internal import Model
 internal import Time
 
-/// What the rules of one sensor are judged by: a frame, or a tick.
-struct RuleMoment {
+/// What the rules of one sensor are judged by: a frame, or a tick. A class, because it is handed to every condition.
+final class RuleMoment {
     let serial: SerialNumber
     /// The message.
     let decided: StreamPosition
     /// The trusted time of the frame's first sample; of a tick its stamp.
     let time: Timestamp
-    /// The frame; nil for a tick.
-    let frame: Frame?
+    /// Whether it is a tick, and not a frame.
+    let isTick: Bool
+    /// The frame; an empty one for a tick.
+    let frame: Frame
     /// The statistics of its blocks.
     let statistics: [SampleStatistics]
     /// For each channel of the plan the index of its block; -1: the frame has none.
@@ -22,13 +24,42 @@ struct RuleMoment {
     let listened: Int64
     /// The listened time at which the sensor was heard last.
     let heard: Int64
+    /// The number of the frame among those that were judged.
+    let number: Int64
+    /// Whether its samples follow those of the frame before.
+    let isContinuous: Bool
 
-    /// The statistics of a block.
-    func statistics(of block: Int) -> SampleStatistics { statistics[block] }
+    /// A frame of that sensor.
+    init(
+        _ frame: Frame, _ state: borrowing SensorState, statistics: [SampleStatistics], blockOf: [Int],
+        decided: StreamPosition, time: Timestamp, tau: Timestamp, tauEnd: Timestamp
+    ) {
+        serial = state.serial
+        self.decided = decided
+        self.time = time
+        isTick = false
+        self.frame = frame
+        self.statistics = statistics
+        self.blockOf = blockOf
+        self.tau = tau
+        self.tauEnd = tauEnd
+        (listened, heard) = (state.heard, state.heard)
+        number = state.clock.frames
+        isContinuous = state.clock.isContinuous
+    }
 
-    /// The signal time of a sample.
-    func tau(of index: Int) -> Timestamp {
-        index == 0 ? tau : tau.advanced(byNanoseconds: frame?.rate?.nanoseconds(toSample: Int64(index)) ?? 0)
+    /// A tick with that stamp.
+    init(tick stamp: Timestamp, _ state: borrowing SensorState, decided: StreamPosition, listened: Int64) {
+        serial = state.serial
+        self.decided = decided
+        time = stamp
+        isTick = true
+        frame = Frame(position: nil, start: nil, rate: nil, blocks: [])
+        (statistics, blockOf) = ([], [])
+        (tau, tauEnd) = (stamp, stamp)
+        self.listened = listened
+        heard = state.heard
+        (number, isContinuous) = (state.clock.frames, false)
     }
 }
 
@@ -67,6 +98,15 @@ extension Samples {
         case .counts(let counts, let scale, let offset):
             for index in counts.indices { body(index, offset + scale * Double(counts[index])) }
         case .value(let value): if value.isFinite { body(0, value) }
+        }
+    }
+
+    /// The samples as numbers.
+    var numbers: [Double] {
+        switch self {
+        case .floats(let samples): samples.map { Double($0) }
+        case .counts(let counts, let scale, let offset): counts.map { offset + scale * Double($0) }
+        case .value(let value): [value]
         }
     }
 

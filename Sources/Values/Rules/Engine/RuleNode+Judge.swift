@@ -25,7 +25,7 @@ extension RuleNode {
     /// Judges a leaf by one block of a frame that has finite samples.
     /// - Returns: false if the block says nothing to it; its truth is in its first word.
     func judge(
-        _ block: Int, _ moment: borrowing RuleMoment, _ frame: borrowing Frame, at base: Int,
+        _ block: Int, _ moment: RuleMoment, at base: Int,
         _ words: inout MutableSpan<UInt64>
     ) -> Bool {
         let statistics = moment.statistics[block]
@@ -39,11 +39,11 @@ extension RuleNode {
                 set(after, side == .low ? minimum : maximum, base, &words)
                 return true
             }
-            guard let value = statistic.value(statistics, frame.blocks[block].samples) else { return false }
+            guard let value = statistic.value(statistics, moment.frame.blocks[block].samples) else { return false }
             set(bounds.judge(truth, minimum: value, maximum: value), value, base, &words)
             return true
         case .held(let bounds, let nanoseconds):
-            return judgeHeld(bounds, nanoseconds, block, moment, frame, base, &words)
+            return judgeHeld(bounds, nanoseconds, block, moment, base, &words)
         case .rate(let bounds, let per, let over):
             guard let mean = statistics.mean else { return false }
             return judgeRate(
@@ -52,7 +52,7 @@ extension RuleNode {
             guard statistics.min != nil else { return false }
             var total = words[number: base + 7]
             var last: Double? = words[base + 8] == 0 ? nil : words[number: base + 6]
-            frame.blocks[block].samples.forEachFinite { _, sample in
+            moment.frame.blocks[block].samples.forEachFinite { _, sample in
                 if let last { total += Self.increase(from: last, to: sample, wrapsAt: wrapsAt) }
                 last = sample
             }
@@ -61,7 +61,7 @@ extension RuleNode {
             words[base + 8] = 1
             return judgeRate(bounds, per, over, total, moment.tauEnd, anchors: base + 2, base, &words)
         case .baseline(let baseline):
-            guard let value = baseline.of.value(statistics, frame.blocks[block].samples) else { return false }
+            guard let value = baseline.of.value(statistics, moment.frame.blocks[block].samples) else { return false }
             return judge(baseline, value, moment, base, &words)
         case .flatline(let after, let within):
             guard let minimum = statistics.min, let maximum = statistics.max else { return false }
@@ -84,7 +84,7 @@ extension RuleNode {
             return true
         case .clipping(let low, let high, let share):
             guard let minimum = statistics.min, let maximum = statistics.max else { return false }
-            let samples = frame.blocks[block].samples
+            let samples = moment.frame.blocks[block].samples
             let rails = samples.rails
             guard let bottom = low ?? (high == nil ? rails?.low : -.infinity),
                 let top = high ?? (low == nil ? rails?.high : .infinity)
@@ -100,7 +100,7 @@ extension RuleNode {
             guard let mean = statistics.mean else { return false }
             return judgeShift(by, hysteresis, window, mean, truth, moment, base, &words)
         case .dead(let below, let hysteresis):
-            guard let value = Condition.Statistic.deviation.value(statistics, frame.blocks[block].samples) else {
+            guard let value = Condition.Statistic.deviation.value(statistics, moment.frame.blocks[block].samples) else {
                 return false
             }
             set(value < (truth == .yes ? below + hysteresis : below) ? .yes : .no, value, base, &words)
@@ -146,7 +146,7 @@ extension RuleNode {
         words[number: base + Word.value] = value
     }
 
-    private static func middle(_ moment: borrowing RuleMoment) -> Timestamp {
+    private static func middle(_ moment: RuleMoment) -> Timestamp {
         moment.tau.advanced(byNanoseconds: moment.tauEnd.nanoseconds(since: moment.tau) / 2)
     }
 
@@ -194,8 +194,8 @@ extension RuleNode {
 
     /// Words: truth, value, on which side the last sample is, since when.
     private func judgeHeld(
-        _ bounds: Bounds, _ nanoseconds: Int64, _ block: Int, _ moment: borrowing RuleMoment, _ frame: borrowing Frame,
-        _ base: Int, _ words: inout MutableSpan<UInt64>
+        _ bounds: Bounds, _ nanoseconds: Int64, _ block: Int, _ moment: RuleMoment, _ base: Int,
+        _ words: inout MutableSpan<UInt64>
     ) -> Bool {
         let statistics = moment.statistics[block]
         guard let minimum = statistics.min, let maximum = statistics.max else { return false }
@@ -209,8 +209,8 @@ extension RuleNode {
             let wasHeld = words[base] == RuleTruth.yes.rawValue || words[base] == RuleTruth.low.rawValue
             let start = moment.tau
             var before = start
-            let rate = frame.rate
-            frame.blocks[block].samples.forEachFinite { index, sample in
+            let rate = moment.frame.rate
+            moment.frame.blocks[block].samples.forEachFinite { index, sample in
                 let time = start.advanced(byNanoseconds: rate?.nanoseconds(toSample: Int64(index)) ?? 0)
                 let next = bounds.judge(side, minimum: sample, maximum: sample)
                 if next != side {
@@ -233,7 +233,7 @@ extension RuleNode {
     /// Words: truth, value, reference, frames, first time, last time.
     private func judgeShift(
         _ by: Double, _ hysteresis: Double, _ window: Int64, _ mean: Double, _ truth: RuleTruth,
-        _ moment: borrowing RuleMoment, _ base: Int, _ words: inout MutableSpan<UInt64>
+        _ moment: RuleMoment, _ base: Int, _ words: inout MutableSpan<UInt64>
     ) -> Bool {
         let count = words[number: base + 3]
         if count == 0 {
@@ -263,7 +263,7 @@ extension RuleNode {
 
     /// Words: truth, value, limit, last time, and for each hour mean, variance and frames.
     private func judge(
-        _ baseline: Baseline, _ value: Double, _ moment: borrowing RuleMoment, _ base: Int,
+        _ baseline: Baseline, _ value: Double, _ moment: RuleMoment, _ base: Int,
         _ words: inout MutableSpan<UInt64>
     ) -> Bool {
         var bucket = base + 4

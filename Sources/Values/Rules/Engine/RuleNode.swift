@@ -1,7 +1,16 @@
 internal import Time
 
-/// One condition of a compiled rule, with the place of its state.
-struct RuleNode: Sendable {
+/// One condition of a compiled rule, with the place of its state. A class, so that no copies are made where frames are judged.
+final class RuleNode: Sendable {
+    /// By what a condition is judged.
+    enum Route: Sendable {
+        case block
+        case samples
+        case place
+        case silence
+        case parts
+    }
+
     /// What it does. Limits that are absent are infinite.
     enum Operation: Sendable {
         case threshold(of: Condition.Statistic, Bounds)
@@ -69,29 +78,41 @@ struct RuleNode: Sendable {
         var minimum: Double
     }
 
-    var operation: Operation
+    let operation: Operation
+    let route: Route
     /// The index in the program's `channelNames`; nil: the channel of the instance.
-    var named: Int?
+    let named: Int?
     /// The number of nodes of the tree of which this is the root.
-    var size: Int
+    let size: Int
     /// The first word of its state, from the beginning of the instance's.
-    var firstWord: Int
-    var wordCount: Int
+    let firstWord: Int
+    let wordCount: Int
     /// The index of its window among the instance's; nil: it has none.
-    var window: Int?
+    let window: Int?
     /// Whether it touches samples.
-    var touchesSamples: Bool
-}
+    let touchesSamples: Bool
 
-/// What a condition says. The raw value is in the state.
-enum RuleTruth: UInt64, Sendable {
-    /// Not judged yet.
-    case unknown = 0
-    case no = 1
-    /// It holds; of two limits, the upper one.
-    case yes = 2
-    /// It holds below the lower of two limits.
-    case low = 3
+    init(
+        _ operation: Operation, named: Int?, size: Int, firstWord: Int, wordCount: Int, window: Int?,
+        touchesSamples: Bool
+    ) {
+        self.operation = operation
+        self.named = named
+        self.size = size
+        self.firstWord = firstWord
+        self.wordCount = wordCount
+        self.window = window
+        self.touchesSamples = touchesSamples
+        route =
+            switch operation {
+            case .silence: .silence
+            case .place: .place
+            case .signal: .samples
+            case .all, .any, .not, .sustained: .parts
+            default: .block
+            }
+    }
 
-    var holds: Bool { rawValue >= 2 }
+    /// Whether samples go through a filter.
+    var isFiltered: Bool { if case .signal(let condition) = operation { condition.isFiltered } else { false } }
 }

@@ -113,8 +113,11 @@ struct SensorClock: Sendable, Equatable {
         return isConfirmed ? .judgeAfterStep(tau) : .judge(tau)
     }
 
-    private mutating func accept(_ position: FramePosition?, _ start: Timestamp, _ received: Timestamp, interval: Int64)
-    {
+    private mutating func accept(
+        _ position: FramePosition?, _ start: Timestamp, _ received: Timestamp, interval: Int64, follows: Bool = false
+    ) {
+        frames &+= 1
+        isContinuous = follows
         boot = position?.boot ?? -1
         sequence = position?.sequence ?? -1
         self.start = start

@@ -14,7 +14,7 @@ final class SensorPlan: Sendable {
     }
 
     /// A rule on one channel, or on the sensor.
-    struct Instance: Sendable {
+    final class Instance: Sendable {
         let program: RuleProgram
         /// The rule's index in the revision; nil for limits.
         let rule: Int?
@@ -28,6 +28,18 @@ final class SensorPlan: Sendable {
         let firstWord: Int
         /// The first of its windows.
         let firstWindow: Int
+
+        init(
+            _ program: RuleProgram, rule: Int?, channel: Int?, named: [Int], firstWord: Int, firstWindow: Int
+        ) {
+            self.program = program
+            self.rule = rule
+            self.channel = channel
+            self.named = named
+            alarmChannel = channel ?? (named.count == 1 && named[0] >= 0 ? named[0] : nil)
+            self.firstWord = firstWord
+            self.firstWindow = firstWindow
+        }
     }
 
     let channels: [RuleRevision.Channel]
@@ -46,11 +58,9 @@ final class SensorPlan: Sendable {
             let named = program.channelNames.map { name in channels.firstIndex { $0.name == name } ?? -1 }
             let places: [Int?] = program.isPerChannel ? selected.filter(channels.indices.contains) : [nil]
             for channel in places {
-                let onlyNamed = named.count == 1 && named[0] >= 0 ? named[0] : nil
                 instances.append(
                     Instance(
-                        program: program, rule: rule, channel: channel, named: named,
-                        alarmChannel: channel ?? onlyNamed, firstWord: words, firstWindow: windows))
+                        program, rule: rule, channel: channel, named: named, firstWord: words, firstWindow: windows))
                 words += program.wordCount
                 windows += program.windowCount
             }

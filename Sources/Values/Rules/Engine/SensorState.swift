@@ -16,7 +16,7 @@ struct SensorState: Sendable {
         self.plan = plan
         self.heard = heard
         words = Array(repeating: 0, count: plan.wordCount)
-        windows = Array(repeating: .empty, count: plan.windowCount)
+        windows = Array(repeating: SignalWindow(), count: plan.windowCount)
         beginSilence()
     }
 
