@@ -8,7 +8,7 @@ ARG PROGRAMS=compiled
 
 FROM docker.io/library/swift:6.3.1-bookworm AS compile
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libcurl4 libmosquitto-dev libpq-dev libprotobuf-c-dev \
+    && apt-get install -y --no-install-recommends libcurl4-openssl-dev libmosquitto-dev libpq-dev libprotobuf-c-dev \
         librabbitmq-dev pkg-config protobuf-c-compiler \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source

@@ -13,10 +13,11 @@ STRICT_SOURCES := Package.swift Sources Tests Benchmarks
 
 help: ## Print this text
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 21
-	@echo; echo "  SECONDS=60 make demo streams for a minute; SENSORS=100 make up plays a hundred sensors,"
-	@echo "  INSTANCE=NAME make up (down, backup, restore) uses servers of that name instead of dev."
+	@echo; echo "  SECONDS=60 make demo    streams for a minute"
+	@echo "  SENSORS=100 make up     plays a hundred sensors"
+	@echo "  INSTANCE=NAME make up   (down, backup, restore) uses servers NAME, not dev"
 
-setup: ## Install the packages (apt), and create the servers' root under .build
+setup: ## Install packages (apt); create the servers' root in .build
 	@scripts/setup
 
 build: setup ## Build for debugging, into .build
@@ -25,53 +26,53 @@ build: setup ## Build for debugging, into .build
 release: setup ## Build the five programs optimised, into .build/release; GRPC=1 with machine control
 	@$(SWIFT_BUILD) -c release $(if $(GRPC),--traits GRPC)
 
-demo: release ## Stream for SECONDS (30) from simulated sensors and a recording to the database, and report
+demo: release ## Stream simulated data for SECONDS (30), and report
 	@SECONDS_TO_STREAM=$(SECONDS) exec scripts/system demo
 
-up: release ## Keep servers, services and SENSORS (20) simulated sensors running
+up: release ## Keep servers, services and SENSORS (20) sensors running
 	@exec scripts/system up
 
 down: ## Stop the servers and programs that `make up` started
 	@exec scripts/system down
 
-backup: setup ## Back up DATABASE_URL, or what `make up` runs, into FILE (backups/…)
+backup: setup ## Back up `make up`, or DATABASE_URL, into FILE (backups/…)
 	@exec scripts/backup save $(if $(FILE),'$(FILE)')
 
-restore: setup ## Restore the backup FILE into an empty database, as a superuser
+restore: setup ## Restore FILE into an empty database, as a superuser
 	@exec scripts/backup restore $(if $(FILE),'$(FILE)')
 
-test: build ## Every test against servers of its own; LEVELS="integration faults demo" runs only those
+test: build ## All tests; LEVELS="integration faults demo": only those
 	@exec scripts/test $(LEVELS)
 
-test-compose: build ## Run compose.yaml with podman, on stand-ins of the base images, and check the system in it
+test-compose: build ## Run compose.yaml with podman on stand-ins, and check it
 	@scripts/test-compose debug
 
-check-deploy: build ## Render and check Dockerfile, compose.yaml, k8s, flux, monitoring and workflows
+check-deploy: build ## Check Dockerfile, compose.yaml, k8s, flux and monitoring
 	@scripts/check-deploy
 	@BUILD=debug scripts/check-monitoring
 	@scripts/scale-story --self-test
 	@scripts/capacity --check docs/scaling.md
 
-scale-story: release ## Simulate the autoscaler under a changing load, and check that no frame is lost
+scale-story: release ## Simulate the autoscaler under load; no frame may be lost
 	@exec scripts/scale-story $(STORY)
 
-bench: release ## Measure speed, size and latency, each beside its reference; BENCH="-o json --parts forms,latency"
+bench: release ## Measure beside references; BENCH="-o json --parts forms"
 	@exec scripts/bench $(BENCH)
 
-microbench: release ## Count the instructions of decode, statistics and COPY encoding; MICROBENCH="--check"
+microbench: release ## Count instructions of the hot paths; MICROBENCH="--check"
 	@exec scripts/microbench $(MICROBENCH)
 
 unit: setup ## The tests that need no server
 	@swift test $(DEBUG_TRAITS) --skip IntegrationTests --skip EndToEndTests
 
-check: setup ## Format, links, warnings as errors, generated code not stale
+check: setup ## Format, links, warnings as errors, generated code
 	@swift format lint --strict --parallel --recursive $(STRICT_SOURCES)
 	@scripts/proto --check
 	@scripts/check-links
 	@$(SWIFT_BUILD) $(DEBUG_TRAITS) --build-tests
 	@echo "check: all good"
 
-docs: ## Build the documentation's site with mkdocs (apt) into .build/site, and check every link
+docs: ## Build the documentation's site into .build/site
 	@scripts/docs
 
 format: ## Format the Swift sources

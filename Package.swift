@@ -85,6 +85,7 @@ let package = Package(
         system("CRabbitMQ", "librabbitmq", apt: "librabbitmq-dev"),
         system("CPostgres", "libpq", apt: "libpq-dev"),
         system("CMosquitto", "libmosquitto", apt: "libmosquitto-dev"),
+        system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
         system("CProtobuf", "libprotobuf-c", apt: "libprotobuf-c-dev"),
         .target(name: "CMessages", dependencies: ["CProtobuf"], path: "Sources/C/CMessages"),
         .target(name: "CThread", path: "Sources/C/CThread"),
@@ -108,6 +109,7 @@ let package = Package(
         library("MQTT", on: "Clients", ["CThread", "CMosquitto", "Support", "ClientThread", "Endpoint"]),
         library("Postgres", on: "Clients", ["CPostgres", "Time", "Support", "ClientThread", "Endpoint"]),
         library("Management", on: "Clients", ["Endpoint"]),
+        library("Curl", on: "Clients", ["CCurl", "Time", "ClientThread"]),
 
         // Database: tables, SQL functions, queries.
         library(
@@ -134,11 +136,13 @@ let package = Package(
                 logging, lifecycle,
             ]),
         library(
+            "Notify", on: "Flows",
+            ["Time", "Model", "Support", "Curl", "Postgres", "Store", "Service", logging, yaml]),
+        library(
             "Registry", on: "Flows",
             [
                 "Time", "Model", "Rules", "Wire", "Endpoint", "Broker", "AMQP", "Postgres", "Management", "Store",
-                "Service",
-                "Messaging", "Control", logging,
+                "Service", "Messaging", "Control", "Notify", logging,
             ]),
         library("AlarmRules", on: "Flows", ["Rules", yaml]),
         library("Control", on: "Flows", ["Time", "Model", "Wire", "Broker", "AMQP", "Messaging"]),
@@ -180,7 +184,7 @@ let package = Package(
 
         // Programs: wiring only.
         program("sensor-simulator", ["Time", "Model", "Service", "Simulator"]),
-        program("sensor-registry", ["Time", "Model", "Service", "Registry", "API"]),
+        program("sensor-registry", ["Time", "Model", "Service", "Notify", "Registry", "API"]),
         program("logs-ingester", ["Service", "Ingest"]),
         program("measurements-ingester", ["Service", "Ingest"]),
         program(
@@ -225,6 +229,7 @@ let package = Package(
             "Ingest", of: "Flows",
             ["Time", "Model", "Rules", "Wire", "Simulation", "Broker", "Postgres", "Store", "Messaging", "Ingest"]),
         unitTests("AlarmRules", of: "Flows", ["Model", "Rules", "AlarmRules"]),
+        unitTests("Notify", of: "Flows", ["Time", "Model", "Curl", "Store", "Notify"]),
         unitTests("Control", of: "Flows", ["Model", "Simulation", "Broker", "Control"]),
         unitTests("API", of: "Flows", ["Time", "Model", "Wire", "API"]),
         unitTests(

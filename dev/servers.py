@@ -9,7 +9,7 @@ number of them run side by side. The programs come from a root that scripts/setu
 (default: RabbitMQ 4.0, PostgreSQL 17) or SERVERS=forky (RabbitMQ 4.3, PostgreSQL 18). An instance stays with the suite
 that it was made of. bwrap gives each server that root read-only, and process ids of its own: with the server everything
 it started ends, epmd too. `start` leaves alone what already runs, and says which versions it started. `--kill` ends by
-SIGKILL, like a crash. `status` exits 0 if both answer, else 3.
+SIGKILL, like a crash. `status` exits 0 if both answer, else 3. psql reads standard input, and any file that -f names.
 """
 import contextlib, fcntl, json, os, re, resource, secrets, shutil, signal, socket, struct, subprocess, sys
 import time
@@ -445,13 +445,18 @@ class Database(Server):
         return exchange(self.port("database"), struct.pack("!I", len(startup) + 4) + startup, 1024)[:1] == b"R"
 
     def psql(self, arguments, role, database, **options):
-        """psql in the root, over TCP like any client; sees the current folder as its own."""
+        """psql in the root, over TCP like any client. It sees the current folder, and the files of -f."""
         environment = self.environment() | {
             "PGHOST": "127.0.0.1", "PGPORT": str(self.port("database")), "PGUSER": role, "PGDATABASE": database,
             "PGPASSWORD": self.password(role), "TERM": os.environ.get("TERM", "dumb"), "HOME": "/tmp"}
-        here = ("--ro-bind", os.getcwd(), "/mnt", "--chdir", "/mnt")
-        line = self.root.sandbox(self.owner, {}, [f"{self.root.database_programs}/psql", *arguments], here)
-        return subprocess.run(line, env=environment, **options)
+        here = ["--ro-bind", os.getcwd(), "/mnt", "--chdir", "/mnt"]
+        with contextlib.ExitStack() as files:
+            arguments, opened = given_files(arguments, files)
+            for path, file in opened.items():
+                # A copy, which the user of the server may read whoever owns the file.
+                here += ["--perms", "0444", "--ro-bind-data", str(file.fileno()), path]
+            line = self.root.sandbox(self.owner, {}, [f"{self.root.database_programs}/psql", *arguments], here)
+            return subprocess.run(line, env=environment, pass_fds=[f.fileno() for f in opened.values()], **options)
 
     def configure(self):
         """Role, database and extensions; each step only if it is missing. New databases copy template1's extensions."""
@@ -472,6 +477,25 @@ class Database(Server):
                          input=sql, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode != 0:
             raise Failure(f"the database could not be set up:\n{done.stdout}\n{self.log_tail()}")
+
+
+def given_files(arguments, files):
+    """psql's arguments with the files of -f as it sees them, and these files: {its path: open file}."""
+    opened, seen, awaited = {}, [], False
+    for word in arguments:
+        found = re.fullmatch(r"(-[abeElnqsStwWxXzHA01]*f|--file=)(.+)", word, re.S)
+        before, path = ("", word) if awaited else found.groups() if found else (word, None)
+        if path not in (None, "-"):
+            try:
+                file = files.enter_context(open(path, "rb"))
+            except OSError as error:
+                raise Failure(f"can't read {path}: {error.strerror.lower()}") from None
+            inside = f"/run/files/{len(opened)}/{os.path.basename(path)}"
+            opened[inside] = file
+            word = before + inside
+        seen.append(word)
+        awaited = not awaited and re.fullmatch(r"-[abeElnqsStwWxXzHA01]*f|--file", word) is not None
+    return seen, opened
 
 
 def raise_file_limit():

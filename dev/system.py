@@ -1,12 +1,14 @@
 """Runs the five programs against servers of their own.
 
     scripts/system demo        streams for SECONDS_TO_STREAM (30) seconds, shows what happens, and reports what arrived
-    scripts/system up|down     starts and stops servers, services and a simulator of SENSORS (20) sensors
+    scripts/system up|down     starts and stops servers, services and a simulator of SENSORS (20) sensors; up starts
+                               again what has ended of them
     scripts/system status      shows which of them run
 
 The programs come from .build/release (BUILD=debug: .build/debug), the servers from scripts/servers. INSTANCE names the
 instance of scripts/servers: by default demo for `demo` (demo-SUITE with SERVERS=SUITE), and dev for the others.
 """
+import collections
 import datetime
 import json
 import os
@@ -32,6 +34,8 @@ UP_INSTANCE = os.environ.get("INSTANCE") or "dev"
 UP = PROJECT / ".build" / ("up" if UP_INSTANCE == "dev" else f"up-{UP_INSTANCE}")
 # The beginning of the serial numbers of the sensors of `up`, as in the documents' examples.
 UP_PREFIX = "lab"
+# Seconds over which the demo's lines average the rate: sensors publish frames of up to some seconds.
+RATE_WINDOW = 5
 RECORDING = "/usr/share/sounds/alsa/Front_Center.wav"
 OVER_MQTT = ["vibration:1000x4", "vibration:5000x3", "vibration:10000x2", "climatex4", "odometerx2", "gpsx2"]
 OVER_AMQP = ["vibration:2000x2", "climatex1"]
@@ -128,8 +132,13 @@ class Program:
         return self.process.wait()
 
     def last_line(self):
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no log"
+        return last_line(self.log)
+
+
+def last_line(log):
+    """The last line of a log."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "no log"
 
 
 def total(programs, name):
@@ -170,14 +179,19 @@ def start_servers(name):
     return environment, running.returncode == 0
 
 
-def start_services(environment, folder, started):
-    """Starts the registry, then the ingesters when it is ready."""
-    for name, arguments in SERVICES:
+def start_parts(environment, folder, parts, started):
+    """Starts programs; those behind the registry when it is ready."""
+    for name, arguments in parts:
         started.append(Program(name, arguments, environment, folder))
         if name == "sensor-registry":
-            started[0].wait_ready(60)
+            started[-1].wait_ready(60)
     for program in started:
         program.wait_ready(60)
+
+
+def start_services(environment, folder, started):
+    """Starts the registry and the ingesters."""
+    start_parts(environment, folder, SERVICES, started)
     wait_until_shared([program for program in started if program.name.startswith("measurements")])
 
 
@@ -248,12 +262,12 @@ class Demo:
         self.began = utc_now()
         say(f"Streaming for {self.seconds} s: 17 sensors over MQTT, 3 over AMQP, and {RECORDING} at its own 48 kHz.")
         begin = time.monotonic()
-        last = (begin, 0)
+        points = collections.deque([(begin, 0)], RATE_WINDOW + 1)
         script = self.script()
         while any(p.process.poll() is None for p in self.simulators):
             time.sleep(1)
             elapsed = time.monotonic() - begin
-            last = self.live_line(elapsed, last)
+            self.live_line(elapsed, points)
             while script and elapsed >= script[0][0]:
                 script.pop(0)[1]()
             if elapsed > self.seconds + 150:
@@ -305,7 +319,8 @@ class Demo:
         row = self.query("SELECT state, reported->>'rate_hz' FROM sensor WHERE serial = %s", sensor)
         return f"{row[0][0]}, {float(row[0][1]):g} Hz" if row else "unknown"
 
-    def live_line(self, elapsed, last):
+    def live_line(self, elapsed, points):
+        """A line of figures; `points` are the last times with the samples published until then."""
         published = total(self.simulators, "iot_simulator_samples_made")
         online = total(self.simulators, "iot_simulator_sensors_online")
         stored = total(self.ingesters, "iot_ingest_samples_total")
@@ -314,14 +329,15 @@ class Demo:
             "SELECT count(*) FROM alarm JOIN sensor USING (sensor_id) WHERE serial LIKE %s AND cleared_at IS NULL",
             self.prefix + "%")[0][0]
         now = time.monotonic()
-        rate = max(0, published - last[1]) / (now - last[0])
+        # A simulator that has ended serves no figures.
+        points.append((now, max(published, points[-1][1])))
+        rate = (points[-1][1] - points[0][1]) / (now - points[0][0])
         line = (f"{elapsed:4.0f} s  {online:3.0f} sensors  {rate:9,.0f} samples/s  {stored:12,.0f} stored"
                 f"  lag {lag * 1000:5.0f} ms  {alarms} alarms")
         if sys.stdout.isatty():
             print("\r" + line + "\033[K", end="", flush=True)
         else:
             say(line)
-        return now, max(published, last[1])
 
     def query(self, sql, *parameters):
         with self.database.cursor() as cursor:
@@ -423,29 +439,45 @@ def alive(pid, begin):
 
 
 def up():
-    if any(alive(p["pid"], p["begin"]) for p in pids()):
+    known = {p["name"]: p for p in pids()}
+    running = {name: p for name, p in known.items() if alive(p["pid"], p["begin"])}
+    environment, servers_ran = start_servers(UP_INSTANCE)
+    sensors = os.environ.get("SENSORS") or known.get("sensor-simulator", {}).get("sensors") or "20"
+    simulator = ["sensor-simulator", "--sensors", sensors, "--serial-prefix", UP_PREFIX]
+    parts = [part for part in [*SERVICES, ("sensor-simulator", simulator)] if part[0] not in running]
+    if running and servers_ran and not parts:
         raise RunError(f"it runs already; `{make_command('down')}` stops it")
-    environment, _ = start_servers(UP_INSTANCE)
+    if running and not servers_ran:
+        say("a server had ended: broker and database run again")
+    for name, _ in parts if running else []:
+        say(f"{name} had ended, and is started again; its last words: {last_line(UP / f'{name}.log')}")
     UP.mkdir(parents=True, exist_ok=True)
     started = []
     try:
-        start_services(environment, UP, started)
-        arguments = ["sensor-simulator", "--sensors", os.environ.get("SENSORS") or "20", "--serial-prefix", UP_PREFIX]
-        started.append(Program("sensor-simulator", arguments, environment, UP).wait_ready(60))
+        start_parts(environment, UP, parts, started)
+        if not running:
+            wait_until_shared([program for program in started if program.name.startswith("measurements")])
     except BaseException:
         for program in reversed(started):
             program.stop()
         raise
-    records = [{"name": p.name, "pid": p.process.pid, "port": p.http_port(time.monotonic() + 5),
-                "begin": pathlib.Path(f"/proc/{p.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[19]}
-               for p in started]
-    (UP / "pids.json").write_text(json.dumps(records))
+    for program in started:
+        running[program.name] = record(program, sensors)
+    (UP / "pids.json").write_text(json.dumps([running[name] for name, _ in [*SERVICES, ("sensor-simulator", None)]]))
     status()
     show_commands(
         "To use it from a shell:", *shell_setup(UP_INSTANCE), "iotctl get sensors",
         f"iotctl plot {UP_PREFIX}-0001 --from 1m")
     say(f"`{make_command('down')}` stops it.")
     return 0
+
+
+def record(program, sensors):
+    """What `down`, `status` and another `up` must know of a program."""
+    begin = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    found = {"name": program.name, "pid": program.process.pid, "begin": begin,
+             "port": program.http_port(time.monotonic() + 5)}
+    return found | ({"sensors": sensors} if program.name == "sensor-simulator" else {})
 
 
 def make_command(target):

@@ -188,12 +188,13 @@ public struct TestSystem: Sendable {
     /// The first value of a query's first row, as a number.
     public func number(_ sql: SQL) async throws -> Int64 { try await store.number(sql) }
 
-    /// Starts one of the five programs.
+    /// Starts one of the five programs, or another one, by its path.
     public func start(
         _ program: String, _ arguments: [String] = [], changing: [String: String] = [:], log: String? = nil
     ) throws -> Program {
+        let path = program.hasPrefix("/") ? program : Program.built(program).path
         let program = try Program(
-            Program.built(program).path, arguments, environment: environment.merging(changing) { _, new in new },
+            path, arguments, environment: environment.merging(changing) { _, new in new },
             log: folder.appending(path: "\(log ?? program)-\(UUID().uuidString.prefix(4)).log"))
         started.programs.withLock { $0.append(program) }
         return program

@@ -40,6 +40,10 @@ public struct ImportSamples: Sendable {
     private static let batchSamples = 1_000_000
     /// Longest span of a batch, so that it touches few chunks even where they are of an hour.
     private static let batchSeconds: Int64 = 8 * 3600
+    /// The longest span of a row in seconds, and so how long before the first sample its row may begin.
+    private static let rowSeconds: Int64 = 60
+    /// Rows of the database that are compared at a time.
+    private static let pageRows = 256
     /// How far ahead of now a sample may lie, as with an ingester.
     private static let aheadSeconds: Int64 = 600
 
@@ -155,6 +159,34 @@ public struct ImportSamples: Sendable {
             summary.runs += 1
         }
         return summary
+    }
+
+    /// Whether a channel has all samples of the file, at the same times and bit for bit, in whatever boots: then the file is
+    /// an export of that channel.
+    /// - Returns: a summary without stored samples; nil if some samples of the file are not there.
+    /// - Throws: `ImportError`, `StoreError` or `CancellationError`.
+    public func stored(
+        _ store: StoreConnection, in channel: ChannelID, _ survey: SampleSurvey
+    ) async throws -> Summary? {
+        guard let first = survey.first, let last = survey.last else { return nil }
+        var reader = try open()
+        var place = SampleCursor(first.advanced(bySeconds: -Self.rowSeconds))
+        // Rows that may hold samples of the next runs, in order.
+        var window: [SampleRun] = []
+        var isComplete = false
+        while let run = try next(&reader) {
+            while !isComplete, window.last.map({ $0.start <= run.start }) != false {
+                try Task.checkCancellation()
+                window.removeAll { $0.last < run.start }
+                let page = try await store.sampleRuns(
+                    of: channel, from: place, to: last.advanced(byNanoseconds: 1_000), rowsMax: Self.pageRows,
+                    samplesMax: Self.batchSamples)
+                window += page.runs
+                (place, isComplete) = (page.next, page.isLast)
+            }
+            guard window.contains(where: { $0.contains(run) }) else { return nil }
+        }
+        return Summary(duplicates: survey.samples, runs: survey.runs)
     }
 
     private func write(

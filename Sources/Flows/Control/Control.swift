@@ -114,6 +114,8 @@ public enum Control {
     private static let batchMax = 500
     /// The longest time between two calls of `progress`.
     private static let progressInterval: Duration = .milliseconds(200)
+    /// The time between two questions whether sensors are offline.
+    private static let presenceInterval: Duration = .seconds(1)
 
     /// An event during a rollout.
     private enum Event: Sendable {
@@ -121,6 +123,7 @@ public enum Control {
         case confirmed(Range<Int>, [PublishOutcome], at: Duration)
         case answers([(sensor: SerialNumber, ack: Ack)], at: Duration)
         case unrecorded(Range<Int>, any Error, at: Duration)
+        case offline(Set<String>, at: Duration)
         case broken(any Error)
     }
 
@@ -154,6 +157,7 @@ public enum Control {
         var rollout = Rollout(sensors, rules)
         var halt: RolloutReport.Halt?
         var turns = events.makeAsyncIterator()
+        var presenceAsked = Duration.zero
         while true {
             let now = start.duration(to: .now)
             rollout.pass(now)
@@ -169,6 +173,10 @@ public enum Control {
             }
             progress(rollout)
             if rollout.isSettled { break }
+            if !rules.waitsForOffline, now - presenceAsked >= presenceInterval {
+                presenceAsked = now
+                askPresence(of: rollout.silentSensors, store, since: start, into: mailbox)
+            }
             let wait = min(Self.progressInterval, (rollout.nextTurn ?? .seconds(60)) - now)
             let alarmClock = Task {
                 try await Task.sleep(for: max(wait, .milliseconds(1)))
@@ -187,6 +195,7 @@ public enum Control {
                 halt = .broken(error)
                 for position in range { rollout.noteUnrecorded(position, now: at) }
                 rollout.breakOff("the database does not record commands", at: start.duration(to: .now))
+            case .offline(let serials, let at): rollout.noteOffline(serials, now: at)
             case .broken(let error):
                 if rollout.confirmed == 0 { throw error }
                 halt = .broken(error)
@@ -244,6 +253,19 @@ public enum Control {
                 // Without the database they stay open until they expire.
                 if !refused.isEmpty { _ = try? await store.cancelCommands(refused, reason: notTaken) }
             } catch { mailbox.yield(.broken(error)) }
+        }
+    }
+
+    /// Asks which sensors are offline. Without the database their answers are waited for until the timeout.
+    private static func askPresence(
+        of sensors: [SerialNumber], _ store: StoreConnection, since start: ContinuousClock.Instant,
+        into mailbox: AsyncStream<Event>.Continuation
+    ) {
+        if sensors.isEmpty { return }
+        Task {
+            guard let absent = try? await store.absentSensors(among: sensors.map(\.text)) else { return }
+            let offline = Set(absent.filter { $0.presence == .offline }.map(\.serial))
+            mailbox.yield(.offline(offline, at: start.duration(to: .now)))
         }
     }
 

@@ -51,17 +51,20 @@ public struct RolloutRules: Sendable, Equatable {
     public var perMinuteMax: Int?
     /// When to stop asking further sensors; nil: never.
     public var abortion: Abortion?
+    /// Whether the answer of a sensor is waited for after the registry has recorded it as offline.
+    public var waitsForOffline: Bool
 
     /// Rules with these values.
     public init(
         waitFor: AckLevel = .done, timeout: Duration = .seconds(10), validity: Duration = .seconds(60),
-        perMinuteMax: Int? = nil, abortion: Abortion? = nil
+        perMinuteMax: Int? = nil, abortion: Abortion? = nil, waitsForOffline: Bool = true
     ) {
         self.waitFor = waitFor
         self.timeout = timeout
         self.validity = validity
         self.perMinuteMax = perMinuteMax
         self.abortion = abortion
+        self.waitsForOffline = waitsForOffline
     }
 }
 
@@ -215,6 +218,22 @@ public struct Rollout: Sendable {
         case .succeeded: end(position, .succeeded, "", now)
         case .failed: end(position, .failed, ack.reason, now)
         case .rejected: end(position, ack.reason == Ack.expired ? .expired : .rejected, ack.reason, now)
+        }
+    }
+
+    /// The sensors whose commands have no answer yet.
+    public var silentSensors: [SerialNumber] {
+        entries[firstOpen..<sent].filter { $0.end == nil && !$0.isDelivered }.map(\.sensor)
+    }
+
+    /// Records that the sensors with these serial numbers are offline: those of their commands end that the broker has
+    /// and that are not answered.
+    public mutating func noteOffline(_ serials: Set<String>, now: Duration) {
+        if serials.isEmpty { return }
+        for position in firstOpen..<sent {
+            let entry = entries[position]
+            guard entry.isConfirmed, !entry.isDelivered, serials.contains(entry.sensor.text) else { continue }
+            end(position, .timedOut, "offline", now)
         }
     }
 

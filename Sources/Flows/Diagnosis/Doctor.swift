@@ -265,6 +265,7 @@ public enum Doctor {
         facts.quarantined = await asking.ask("quarantine") { try await store.quarantineCount() }
         facts.upkeep = await asking.ask("rollups") { try await store.upkeep() }
         facts.undeliverable = await asking.ask("undeliverable") { try await store.undeliverable() }
+        facts.receivers = await asking.ask("notify") { try await store.notificationReceivers() }
         return facts
     }
 
@@ -314,13 +315,7 @@ public enum Doctor {
             return facts
         }
         facts.down = await asking.ask("mqtt") { try await api.queuesThatAreDown() }
-        facts.disks = await asking.ask("disk") {
-            try await api.nodes().compactMap { node in
-                node.diskFree.flatMap { free in
-                    node.diskFreeLimit.map { DoctorFacts.Disk(node: node.name, free: free, limit: $0) }
-                }
-            }
-        }
+        facts.disks = await asking.ask("disk") { try await disks(api, limit) }
         facts.policies = await asking.ask("policies") { try await api.queuesWithPolicies() }
         let queues = Topology.sensorStreaming(partitions: 0).queues.map(\.name)
         facts.bindings = await asking.ask("bindings") {
@@ -334,6 +329,26 @@ public enum Doctor {
             try await api.operatorPolicy(StreamQuota.policyName)?.definition["max-length-bytes"]
         }
         return facts
+    }
+}
+
+extension Doctor {
+    /// How long RabbitMQ takes after its start until it reports the disks: its interval of statistics is 5 s.
+    private static let statisticsDelay: Duration = .seconds(7)
+    private static let statisticsPause: Duration = .milliseconds(250)
+
+    /// The nodes' disks; waits for them if RabbitMQ has just been started, but leaves a part of `limit` for its answer.
+    private static func disks(_ api: ManagementAPI, _ limit: Duration) async throws -> [DoctorFacts.Disk] {
+        let end = ContinuousClock.now + min(statisticsDelay, limit * 0.8)
+        while true {
+            let disks = try await api.nodes().compactMap { node in
+                node.diskFree.flatMap { free in
+                    node.diskFreeLimit.map { DoctorFacts.Disk(node: node.name, free: free, limit: $0) }
+                }
+            }
+            if !disks.isEmpty || ContinuousClock.now >= end { return disks }
+            try await Task.sleep(for: statisticsPause)
+        }
     }
 }
 
@@ -359,6 +374,7 @@ extension DoctorFacts {
         quarantined = facts.quarantined
         upkeep = facts.upkeep
         undeliverable = facts.undeliverable
+        receivers = facts.receivers
     }
 
     /// Adopts the management API's answers.
@@ -381,5 +397,6 @@ extension DoctorFacts {
         quarantined = .notAsked(because: cause)
         upkeep = .notAsked(because: cause)
         undeliverable = .notAsked(because: cause)
+        receivers = .notAsked(because: cause)
     }
 }

@@ -132,7 +132,7 @@ extension DoctorFacts {
     // MARK: messages that need an operator
 
     var waitingFindings: [Finding] {
-        [undeliverableFinding, quarantineFinding]
+        [undeliverableFinding, quarantineFinding] + notifyFindings
             + [Routing.unroutedQueue, Routing.deadQueue].map { lastResortFinding($0) }
     }
 
@@ -156,6 +156,35 @@ extension DoctorFacts {
             fix:
                 "give every login a topic permission that refuses keys of more than 255 bytes: docs/alerts.md#messagesundeliverable"
         )
+    }
+
+    /// A receiver that has failed for this time is a problem, in seconds.
+    static let notifyProblem = 60.0
+
+    /// A finding for each receiver of alarms that does not get them.
+    private var notifyFindings: [Finding] {
+        guard let receivers = receivers.value else {
+            return [unknown("notify", self.receivers, "the receivers of alarms", fix: "see the database's log")]
+                .compactMap { $0 }
+        }
+        if receivers.isEmpty { return [.ok("notify", "no receiver of alarms is configured")] }
+        let bad = receivers.compactMap { receiver -> Finding? in
+            let title = "\(receiver.kind) \(receiver.name)"
+            if let failing = receiver.failing {
+                let text =
+                    "\(title) has failed for \(Self.format(failing.seconds)), \(receiver.waiting) wait: "
+                    + (receiver.lastError ?? "")
+                let fix = "correct it in NOTIFY_CONFIG or repair the receiver: docs/notify.md#when-a-receiver-fails"
+                return failing.seconds > Self.notifyProblem
+                    ? .problem("notify", text, fix: fix) : .warning("notify", text, fix: fix)
+            }
+            if receiver.isHeld { return nil }
+            return .problem(
+                "notify", "no registry sends to \(title), \(receiver.waiting) wait",
+                fix: "\(Self.startRegistry) with NOTIFY_CONFIG")
+        }
+        if !bad.isEmpty { return bad }
+        return [.ok("notify", receivers.map { "\($0.kind) \($0.name)" }.joined(separator: ", "))]
     }
 
     private var quarantineFinding: Finding {
@@ -205,7 +234,9 @@ extension DoctorFacts {
         }
         func gigabytes(_ bytes: Int64) -> String { "\((Double(bytes) / 1e8).rounded() / 10) GB" }
         guard let disk = smallestDisk else {
-            return .notChecked("disk", "no node reports its disk", fix: "rabbitmq-diagnostics status")
+            return .notChecked(
+                "disk", "no node reports its disk",
+                fix: "wait some seconds if RabbitMQ has just started; else rabbitmq-diagnostics status")
         }
         let text = "\(gigabytes(disk.free)) free at \(disk.node), publishers are blocked below \(gigabytes(disk.limit))"
         if disk.free < disk.limit { return .problem("disk", text, fix: "free or add disk space at the broker") }

@@ -92,6 +92,9 @@ struct DoctorFacts: Sendable {
 
     var undeliverable = Fact<UndeliverableRecord>.notAsked(because: "database")
 
+    /// Who is told of alarms.
+    var receivers = Fact<[ReceiverRecord]>.notAsked(because: "database")
+
     /// By stream.
     var readings: [String: Fact<Stream>] = [:]
 

@@ -4,6 +4,7 @@ internal import Logging
 internal import Management
 internal import Messaging
 public import Model
+public import Notify
 internal import Postgres
 public import Service
 internal import Store
@@ -22,10 +23,11 @@ public enum Register {
     ///   - partitions: the number of streams; must agree with the database if that has a number already.
     ///   - guardInterval: the time between two checks of the broker's disk; every third time the streams are checked.
     ///   - policies: the retention policies of the configuration.
+    ///   - notify: who is told of alarms; nil: nobody.
     /// - Throws: `EndpointError` if this version cannot use `MANAGEMENT_URL`.
     public static func parts(
         _ context: Runtime, partitions: Int?, guardInterval: Duration = guardIntervalDefault,
-        policies: [PolicyChange] = []
+        policies: [PolicyChange] = [], notify: Notify? = nil
     ) throws -> [Component] {
         let management = try context.settings.management.map { endpoint in
             try ManagementAPI(endpoint, virtualHost: context.settings.broker.path)
@@ -42,7 +44,7 @@ public enum Register {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await registryReader(context, store, time).run() }
                     group.addTask { await GapClassifier(context: context, store: context.openStore("causes")).run() }
-                    group.addTask { try await alarmReader(context, context.openStore("alarms")).run() }
+                    group.addTask { try await alarmReader(context, context.openStore("alarms"), notify).run() }
                     group.addTask {
                         try await unroutedReader(context, context.openStore(Routing.unroutedQueue)).run()
                     }
@@ -59,6 +61,7 @@ public enum Register {
                     group.addTask {
                         try await ResolveRules(context: context, store: context.openStore("rules")).run()
                     }
+                    if let notify { group.addTask { await notify.run(context) } }
                     group.addTask { try await StoreMaintenance(context: context, policies: policies).run() }
                     try await group.waitForAll()
                 }
@@ -167,7 +170,7 @@ public enum Register {
     }
 
     private static func alarmReader(
-        _ context: Runtime, _ store: StoreConnection
+        _ context: Runtime, _ store: StoreConnection, _ notify: Notify?
     ) -> QueueReader<(edge: Alarm.Edge, heard: Received<Alarm>)> {
         QueueReader(
             context: context, queue: Routing.alarmsQueue,
@@ -180,7 +183,7 @@ public enum Register {
                 return (edge, Received(serial: serial, received: delivery.received, content: alarm))
             },
             store: { alarms in
-                try await store.record(alarms: alarms)
+                try await store.record(alarms: alarms, notifying: notify?.subscriptions ?? [])
                 for (edge, _) in alarms {
                     context.metrics.count(
                         "iot_alarms_total", "Alarms recorded.", labels: "edge=\"\(edge.rawValue)\"")

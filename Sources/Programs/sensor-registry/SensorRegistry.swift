@@ -2,6 +2,7 @@ import API
 import ArgumentParser
 import Foundation
 import Model
+import Notify
 import Registry
 import Service
 import Time
@@ -20,7 +21,8 @@ struct SensorRegistry: AsyncParsableCommand {
             broker block commands and alarms. DATABASE_DISK is a folder on the database's
             volume, or the volume's size, such as 200GB: the registry then predicts when the
             disk is full. POLICIES takes values of --policy with commas between them, such
-            as measurement=30d,sensor_log=7d,measurement.columnstore=1d.
+            as measurement=30d,sensor_log=14d,measurement.columnstore=1d. NOTIFY_CONFIG names a
+            file with the receivers of alarms: docs/notify.md.
             """)
 
     static func main() async { await Launch.run(Self.self) }
@@ -57,6 +59,13 @@ struct SensorRegistry: AsyncParsableCommand {
             """)
     var grpcHost = ProcessInfo.processInfo.environment["GRPC_HOST"] ?? "127.0.0.1"
 
+    @Option(
+        help: """
+            A YAML file with the receivers of alarms: Alertmanager, webhooks, mail; read again when it changes \
+            [env: NOTIFY_CONFIG].
+            """)
+    var notifyConfig: String?
+
     @Flag(help: "Apply the schema as soon as the database answers, then exit: the first step of an upgrade.")
     var migrateOnly = false
 
@@ -86,9 +95,15 @@ struct SensorRegistry: AsyncParsableCommand {
                 "sensor-registry", options: options, waitingFor: ["database"], endsByItself: true
             ) { Register.migration($0, partitions: partitions) }
         }
+        let notify: Notify?
+        let file = notifyConfig ?? ProcessInfo.processInfo.environment["NOTIFY_CONFIG"]
+        do { notify = try file.flatMap { $0.isEmpty ? nil : try Notify(file: $0) } } catch {
+            throw ValidationError("\(error)")
+        }
         try await Run.service("sensor-registry", options: options, waitingFor: ["broker", "database"]) {
             var parts = try Register.parts(
-                $0, partitions: partitions, guardInterval: guardInterval, policies: try policyChanges())
+                $0, partitions: partitions, guardInterval: guardInterval, policies: try policyChanges(),
+                notify: notify)
             if let port = try controlPort() { parts.append(ControlAPI.part($0, host: grpcHost, port: port)) }
             return parts
         }

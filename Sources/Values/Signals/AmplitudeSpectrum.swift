@@ -52,17 +52,6 @@ public struct AmplitudeSpectrum: Sendable, Equatable {
         let side = above > below ? distance : -distance
         return Peak(
             hertz: (Double(line) + side) * resolution,
-            amplitude: amplitudes[line] * angle * (1 - distance * distance) / Self.sine(angle))
-    }
-
-    /// sin for 0…π/2, to 1e-12: no Foundation here.
-    private static func sine(_ angle: Double) -> Double {
-        var (term, sum, k) = (angle, angle, 1.0)
-        while abs(term) > 1e-16 {
-            term *= -angle * angle / ((k + 1) * (k + 2))
-            sum += term
-            k += 2
-        }
-        return sum
+            amplitude: amplitudes[line] * angle * (1 - distance * distance) / angle.sineAndCosine.sine)
     }
 }

@@ -14,6 +14,14 @@ public struct BandLevel: Sendable, Equatable {
         public var latest: Double
         /// The largest absolute value within these windows.
         public var peak: Double
+
+        /// These values.
+        public init(lowest: Double, highest: Double, latest: Double, peak: Double) {
+            self.lowest = lowest
+            self.highest = highest
+            self.latest = latest
+            self.peak = peak
+        }
     }
 
     private static let quarters = 4

@@ -76,10 +76,7 @@ extension FilteredSignal {
         words.append(rate.bitPattern)
         words.append(offset.bitPattern)
         words.append(UInt64(bitPattern: Int64(unsettled)))
-        for section in 0..<BandFilter.sections {
-            words.append(memory.p[section].bitPattern)
-            words.append(memory.q[section].bitPattern)
-        }
+        memory.write(to: &words)
     }
 
     /// What was written there.
@@ -87,9 +84,6 @@ extension FilteredSignal {
         rate = Double(bitPattern: words[first])
         offset = Double(bitPattern: words[first + 1])
         unsettled = Int(Int64(bitPattern: words[first + 2]))
-        for section in 0..<BandFilter.sections {
-            memory.p[section] = Double(bitPattern: words[first + 3 + 2 * section])
-            memory.q[section] = Double(bitPattern: words[first + 4 + 2 * section])
-        }
+        memory = BandFilter.Memory(words: words, at: first + 3)
     }
 }

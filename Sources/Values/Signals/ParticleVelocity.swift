@@ -50,22 +50,24 @@ public struct ParticleVelocity: Sendable, Equatable {
         signal.add(samples, rate: rate, isContinuous: isContinuous, band) {
             (last, length, peak) = (.nan, -1, 0)
         } _: { samples, range, filter, offset, memory in
+            var (before, since, top) = (last, length, peak)
             filter.run(samples, range, less: offset, &memory) { value in
-                if last < 0 && value >= 0 || last >= 0 && value < 0 {
-                    let place = last / (last - value)
-                    if length >= 0 {
-                        let hertz = rate / (2 * (length + place))
-                        let share = peak / curve.limit(at: hertz)
-                        if share > (worst?.share ?? 0) { worst = Peak(velocity: peak, hertz: hertz, share: share) }
+                if before < 0 && value >= 0 || before >= 0 && value < 0 {
+                    let place = before / (before - value)
+                    if since >= 0 {
+                        let hertz = rate / (2 * (since + place))
+                        let share = top / curve.limit(at: hertz)
+                        if share > (worst?.share ?? 0) { worst = Peak(velocity: top, hertz: hertz, share: share) }
                     }
-                    length = 1 - place
-                    peak = abs(value)
-                } else if length >= 0 {
-                    length += 1
-                    peak = max(peak, abs(value))
+                    since = 1 - place
+                    top = abs(value)
+                } else if since >= 0 {
+                    since += 1
+                    top = max(top, abs(value))
                 }
-                last = value
+                before = value
             }
+            (last, length, peak) = (before, since, top)
         }
         (self.last, self.length, self.peak) = (last, length, peak)
         return worst

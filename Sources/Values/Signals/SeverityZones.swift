@@ -42,15 +42,15 @@ public struct SeverityZones: Sendable, Hashable {
     /// ISO 10816-1:1995, table B.1, class IV: large machines on soft foundations.
     public static let classIV = SeverityZones(ab: 2.8, bc: 7.1, cd: 18)
 
-    /// ISO 20816-3:2022, annex A, group 1 (above 300 kW, or motors with a shaft height from 315 mm), rigid support. As ISO 10816-3:2009,
-    /// table A.1.
+    /// ISO 20816-3:2022, group 1 (above 300 kW, or motors with a shaft height from 315 mm), rigid support: the values of ISO
+    /// 10816-3:2009, table A.1.
     public static let largeRigid = SeverityZones(ab: 2.3, bc: 4.5, cd: 7.1)
-    /// ISO 20816-3:2022, annex A, group 1, flexible support. As ISO 10816-3:2009, table A.1.
+    /// ISO 20816-3:2022, group 1, flexible support: the values of ISO 10816-3:2009, table A.1.
     public static let largeFlexible = SeverityZones(ab: 3.5, bc: 7.1, cd: 11)
-    /// ISO 20816-3:2022, annex A, group 2 (15 kW to 300 kW, or motors with a shaft height of 160 mm to 315 mm), rigid support. As ISO
-    /// 10816-3:2009, table A.2.
+    /// ISO 20816-3:2022, group 2 (15 kW to 300 kW, or motors with a shaft height of 160 mm to 315 mm), rigid support: the values of
+    /// ISO 10816-3:2009, table A.2.
     public static let mediumRigid = SeverityZones(ab: 1.4, bc: 2.8, cd: 4.5)
-    /// ISO 20816-3:2022, annex A, group 2, flexible support. As ISO 10816-3:2009, table A.2.
+    /// ISO 20816-3:2022, group 2, flexible support: the values of ISO 10816-3:2009, table A.2.
     public static let mediumFlexible = SeverityZones(ab: 2.3, bc: 4.5, cd: 7.1)
 
     /// The zone of a velocity in mm/s, root mean square. A velocity on a border is still in the better zone.

@@ -31,5 +31,7 @@ public struct SignalBand: Sendable, Hashable {
 
     /// The samples after a start that are not judged, because the filter still swings: five periods of the lower edge.
     /// - Parameter rate: samples a second.
-    func settling(atRate rate: Double) -> Int { Int(min(1e15, (rate * 5 / (from > 0 ? from : to)).rounded(.up))) }
+    public func settling(atRate rate: Double) -> Int {
+        Int(min(1e15, (rate * 5 / (from > 0 ? from : to)).rounded(.up)))
+    }
 }

@@ -151,6 +151,32 @@ extension EndToEnd {
             }
         }
 
+        /// A lost sensor may return, so iotctl waits for it, says so, and stops when the sensor is offline.
+        @Test func aLostSensorIsWaitedForUntilItIsOffline() async throws {
+            try await withSensors(["--kind", "climatex1"]) { _, system in
+                try await system.store.run(
+                    """
+                    INSERT INTO sensor (serial, presence, last_seen, lost_at)
+                    VALUES ('away', 'lost', now() - INTERVAL '50 s', now() - INTERVAL '40 s')
+                    """)
+                let start = ContinuousClock.now
+                let sleep = try system.start("iotctl", ["sleep", "away"])
+                try await eventually("the command is on record") {
+                    try await system.number("SELECT count(*) FROM command WHERE serial = 'away'") == 1
+                }
+                try await system.store.run(
+                    "UPDATE sensor SET presence = 'offline', lost_at = NULL WHERE serial = 'away'")
+                let result = try await sleep.end()
+                #expect(start.duration(to: .now) < .seconds(9), "the timeout of answers is 10 s")
+                #expect(result.status == 3 && result.output.contains("timed_out") && result.output.contains("offline"))
+                let line = try #require(result.complaints.first)
+                #expect(line.hasPrefix("iotctl: away is lost, disconnected 4"), "\(line)")
+                #expect(
+                    line.contains(" ago; the command is kept until ")
+                        && line.hasSuffix("; waiting at most 10s for the answer"))
+            }
+        }
+
         /// One that answers after the expiry: what it says in the end is what is kept.
         private func expectLateAnswer(_ system: TestSystem, to result: Program.Outcome) async throws {
             struct Outcome: Decodable { var id: String }

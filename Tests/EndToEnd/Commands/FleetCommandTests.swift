@@ -39,6 +39,13 @@ extension EndToEnd {
             var milliseconds: Int?
         }
 
+        /// What `set -o json` prints for each sensor.
+        private struct Desired: Decodable {
+            var serial: String
+            var outcome: String
+            var reason: String
+        }
+
         private func results(_ result: Program.Outcome) throws -> [Result] {
             try JSONDecoder().decode([Result].self, from: Data(result.output.utf8))
         }
@@ -156,6 +163,10 @@ extension EndToEnd {
                     WHERE serial IN (SELECT serial FROM sensor WHERE kind = 'vibration')
                     """)
                 #expect(seconds >= 15, "the last leaves 1.9 s after the first, which may be late itself")
+                // Whoever was warned before is not warned again.
+                let gone = try await OnTerminal.run(system, answer: "y", ["delete", "sensor", "f-0001"])
+                #expect(gone.status == 0 && gone.terminal.contains("delete f-0001 and keep what is stored? [y/N]"))
+                #expect(gone.terminal.components(separatedBy: "f-0001 is online; ").count == 2, "\(gone.terminal)")
                 let quiet = try await OnTerminal.run(system, answer: "", ["awake", "-l", "kind=vibration", "--yes"])
                 #expect(quiet.status == 0 && !quiet.terminal.contains("[y/N]"))
             }
@@ -252,10 +263,6 @@ extension EndToEnd {
                 #expect(try await system.number(wanted) == Self.vibrating)
                 let two = try await run("set", "f-0002", "f-0001", "limits.temperature.high=90", "-o", "json")
                 #expect(two.status == 0 && two.complaints.isEmpty, "\(two.errors)")
-                struct Desired: Decodable {
-                    var serial: String
-                    var outcome: String
-                }
                 let both = try JSONDecoder().decode([Desired].self, from: Data(two.output.utf8))
                 #expect(both.map(\.serial) == ["f-0002", "f-0001"] && both.map(\.outcome) == ["changed", "changed"])
                 // What they are told by the registry.
@@ -265,10 +272,27 @@ extension EndToEnd {
                 #expect(
                     try await system.number("SELECT count(*) FROM sensor WHERE (reported->>'rate_hz')::float8 = 10")
                         == Self.vibrating)
+                // A refusal ends the wait at once. The rate of climate sensors is at most 100 Hz.
+                let start = ContinuousClock.now
+                let refused = try await run("set", "f-0001", "rate=1000", "--wait", "done", "--timeout", "60s")
+                #expect(start.duration(to: .now) < .seconds(50), "the timeout is 60 s")
+                #expect(refused.status == 4 && refused.complaints.count == 2, "\(refused.errors)")
+                #expect(
+                    refused.complaints.first?.hasPrefix("iotctl: f-0001 rejected: 1000 Hz is too fast") == true,
+                    "\(refused)")
+                #expect(refused.complaints.last?.hasPrefix("iotctl: the properties stay desired; ") == true)
+                // The same again: the sensor has refused this version already. Other properties are not refused.
+                let again = try await run(
+                    "set", "f-0001", "f-0002", "rate=1000", "--wait", "done", "--timeout", "60s", "-o", "json")
+                let outcomes = try JSONDecoder().decode([Desired].self, from: Data(again.output.utf8))
+                #expect(again.status == 4 && outcomes.map(\.outcome) == ["rejected", "rejected"], "\(again)")
+                #expect(outcomes.allSatisfy { $0.reason.contains("too fast") })
+                let other = try await run("set", "f-0001", "calibrated=true", "--wait", "done", "--timeout", "60s")
+                #expect(other.status == 0, "\(other.errors)")
                 // One that never says anything.
                 try await system.store.run("INSERT INTO sensor (serial) VALUES ('mute')")
                 let mute = try await run("set", "mute", "rate=5", "--wait", "done", "--timeout", "500ms", "-o", "json")
-                #expect(mute.status == 3 && mute.errors.contains("they stay desired"), "\(mute.errors)")
+                #expect(mute.status == 3 && mute.errors.contains("stay desired"), "\(mute.errors)")
                 let one = try JSONDecoder().decode(Desired.self, from: Data(mute.output.utf8))
                 #expect(one.serial == "mute" && one.outcome == "timed_out")
             }

@@ -125,6 +125,53 @@ extension EndToEnd {
             }
         }
 
+        /// What every list shows in a terminal: lines that fit, with what identifies a row and the value with its unit. What
+        /// the lists leave out in a narrow terminal, they show in a wide one.
+        @Test func theImportantColumnsFitTheTerminal() async throws {
+            try await withSensors(12) { system in
+                try await system.store.run(
+                    """
+                    UPDATE command SET name = 'change_sample_frequency', state = 'rejected',
+                           reason = 'too fast: at most 1600 Hz, and 1,000,000 Hz were asked of it'
+                    """)
+                try await system.store.run(
+                    """
+                    INSERT INTO quarantine (reason, routing_key, serial, payload, source, length, hash)
+                    SELECT 'undecodable', 'x', serial, '\\x00', 'measurements.0', 1, sensor_id FROM sensor
+                    """)
+                func shown(_ columns: Int, _ words: String...) async throws -> [String] {
+                    let script = TestServers.root.appending(path: "Tests/EndToEnd/Outside/terminal.py").path
+                    let result = try await system.run(
+                        "/usr/bin/python3",
+                        [script, "\(columns)", "24", "[]", Program.built("iotctl").path] + words,
+                        changing: ["TERM": "dumb"])
+                    let lines = result.output.replacing("\r\n", with: "\n").split(separator: "\n").map { String($0) }
+                    #expect(result.status == 0 && lines.count > 1, "\(words): \(result.output)")
+                    #expect(lines.allSatisfy { $0.count <= columns }, "\(words) in \(columns): \(result.output)")
+                    return lines
+                }
+                for columns in [60, 80, 120] {
+                    let sensors = try await shown(columns, "get", "sensors")
+                    #expect(sensors.count == 13 && sensors.dropFirst().allSatisfy { $0.contains("  x 3.971 m/s² +2") })
+                    #expect(sensors[0].contains("PLACE") == (columns > 60) && sensors[0].contains("PRESENCE"))
+                    let commands = try await shown(columns, "get", "commands")
+                    #expect(
+                        commands.contains {
+                            $0.hasPrefix("c-lab-12  lab-12  change_samp") && $0.contains("  rejected  ")
+                        })
+                    #expect(commands[0].contains("AGE") == (columns > 60) && commands[1].contains("too fas"))
+                    let targets = try await shown(columns, "describe", "target", "press-1")
+                    #expect(targets.contains { $0.contains("lab-12") && $0.contains("3.97") && $0.contains("m/s²") })
+                    let one = try await shown(columns, "describe", "sensor", "lab-12")
+                    #expect(one.contains { $0.contains(" 3.97123 ") && $0.contains("m/s²") })
+                    #expect(try await shown(columns, "quarantine", "ls").contains { $0.contains("undecodable") })
+                    for list in ["targets", "partitions", "policies"] { _ = try await shown(columns, "get", list) }
+                    _ = try await shown(columns, "report", "storage")
+                    _ = try await shown(columns, "audit")
+                }
+            }
+        }
+
         /// The number of statements does not grow with the number of sensors.
         @Test func listsTakeTheSameStatementsForAnyNumberOfSensors() async throws {
             try await withSensors(3) { system in

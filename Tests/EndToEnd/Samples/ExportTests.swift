@@ -131,9 +131,15 @@ extension EndToEnd {
                                 """) == (loaded["samples"] as? Int).map(Int64.init))
                     }
                 }
-                // Into the sensor that has them, or has others then: only if that is meant.
-                let back = try await system.run("iotctl", ["import", path(system, "1.csv")])
-                #expect(back.status == 1 && back.errors.contains("--overlap") && back.output.isEmpty)
+                // Into the sensor that has them.
+                let rows = try await system.number("SELECT count(*) FROM measurement")
+                for file in ["1.csv", "1.wav"] {
+                    for dry in [[], ["--dry-run"]] {
+                        let back = try await load(system, [path(system, file)] + dry)
+                        #expect(back["stored"] as? Int == 0 && back["duplicates"] as? Int == back["samples"] as? Int)
+                    }
+                }
+                #expect(try await system.number("SELECT count(*) FROM measurement") == rows)
                 let beside = try await load(system, [path(system, "1.csv"), "--overlap"])
                 #expect(beside["stored"] as? Int == beside["samples"] as? Int)
                 try await expectPartsAndPipes(system)
@@ -153,6 +159,11 @@ extension EndToEnd {
                 system, ["f-0001", "--channel", "x", "--from", "1h", "--to", middle, path(system, "a.wav")])
             _ = try await export(system, ["f-0001", "--channel", "x", "--from", middle, path(system, "b.wav")])
             for part in ["a.wav", "b.wav"] { _ = try await load(system, [path(system, part), "--sensor", "parts"]) }
+            // A part, whose borders lie within rows, is a part of what is there; what another channel has is not.
+            let part = try await load(system, [path(system, "b.wav")])
+            #expect(part["stored"] as? Int == 0 && part["duplicates"] as? Int == part["samples"] as? Int)
+            let others = try await system.run("iotctl", ["import", path(system, "b.wav"), "--channel", "y"])
+            #expect(others.status == 1 && others.errors.contains("has other samples") && others.output.isEmpty)
             func samples(_ serial: String) -> SQL {
                 "SELECT unix_ns, value FROM samples(\(serial), 'x', now() - INTERVAL '1 hour', now())"
             }

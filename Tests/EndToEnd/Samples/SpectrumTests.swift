@@ -61,6 +61,7 @@ extension EndToEnd {
                     #expect(
                         shown.contains { $0.contains("█") } && shown.contains { $0.hasSuffix("500 Hz") }, "\(shown)")
                     #expect(shown.contains { $0.contains("-40 dB") } == words.isEmpty)
+                    #expect(shown.first?.hasPrefix("lab-1 x: 4096 samples at 1000 Hz, a line each ") == true)
                 }
             }
         }

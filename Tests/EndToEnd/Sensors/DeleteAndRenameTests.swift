@@ -50,7 +50,9 @@ extension EndToEnd {
                     // One replica dies meanwhile, perhaps inside a batch, and the other takes its partitions over.
                     let killed = "i\(round % 2 + 1)"
                     try services[killed].signal(SIGKILL)
-                    _ = try await iotctl(system, "delete", "sensor", "s-0003", "--with-history", "--yes")
+                    let gone = try await iotctl(system, "delete", "sensor", "s-0003", "--with-history", "--yes")
+                    // Once: nobody was asked before.
+                    #expect(gone.errors.components(separatedBy: "s-0003 is online; ").count == 2, "\(gone.errors)")
                     _ = try await services[killed].end()
                     try await services.startIngester(killed)
                     // The device goes on under its name.
@@ -87,6 +89,10 @@ extension EndToEnd {
                     #expect(try stored.integer("frames") == sensor.frames - first, "lost: \(name)")
                 }
                 #expect(try await system.number("SELECT count(*) FROM quarantine") == 0)
+                // The audit says why frames from 0 on are missing.
+                let audit = try await system.run("iotctl", ["audit", "s-0003"])
+                #expect(audit.status == 1 && audit.output.contains("s-0003: its history was deleted at "), "\(audit)")
+                #expect(try await !iotctl(system, "audit", "s-0004").output.contains("was deleted"))
                 // Nothing is left of what was deleted: every row belongs to a sensor.
                 #expect(
                     try await system.number(

@@ -91,6 +91,27 @@ extension EndToEnd {
                 let result = try await Program.run("/bin/bash", ["-c", shell])
                 return result.status == 0 && result.output.contains("lab-0002") && result.output.contains("x in m/s²: ")
             }
+            // All runs: a second `make up` does nothing. A part that has died is started again, and the others go on.
+            let second = try await Program.run(script, ["up"], environment: environment)
+            #expect(second.status == 1 && second.errors.contains("it runs already"), "\(second.errors)")
+            let before = try Self.processes(up.output)
+            for name in ["logs-ingester", "sensor-simulator"] {
+                let process = try #require(before[name])
+                kill(process, SIGKILL)
+                try await eventually("\(name) has ended") {
+                    let status = try await Program.run(script, ["status"], environment: environment)
+                    let lines = status.output.split(separator: "\n")
+                    return lines.contains { $0.hasPrefix(name) && $0.contains("has ended") }
+                }
+            }
+            let third = try await Program.run(script, ["up"], environment: environment, deadline: .seconds(180))
+            #expect(third.status == 0 && third.output.contains("logs-ingester had ended, and is started again"))
+            let after = try Self.processes(third.output)
+            for (name, process) in before {
+                let isSame = after[name] == process
+                #expect(isSame == !["logs-ingester", "sensor-simulator"].contains(name), "\(name): \(third.output)")
+            }
+            try await expectPsqlReadsAnyFile(instance)
             let down = try await Program.run(script, ["down"], environment: environment)
             #expect(down.status == 0, "\(down.errors)")
             let status = try await Program.run(script, ["status"], environment: environment)
@@ -98,6 +119,31 @@ extension EndToEnd {
             for folder in [".build/up-\(instance)", ".build/servers/\(instance)"] {
                 try FileManager.default.removeItem(at: TestServers.root.appending(path: folder))
             }
+        }
+
+        /// The process of each program, as `scripts/system` prints them.
+        private static func processes(_ output: String) throws -> [String: pid_t] {
+            let found = output.matches(of: /(?m)^(\S+) +runs, process (\d+), http/)
+            try #require(found.count == 5, "\(output)")
+            return Dictionary(found.map { (String($0.1), pid_t($0.2) ?? 0) }, uniquingKeysWith: { first, _ in first })
+        }
+
+        /// `scripts/servers psql` runs in a root of its own, and reads files that are not in the current folder.
+        private func expectPsqlReadsAnyFile(_ instance: String) async throws {
+            let script = TestServers.root.appending(path: "scripts/servers").path
+            let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).sql")
+            try Data("SELECT 40 + :more;\n".utf8).write(to: file)
+            defer { try? FileManager.default.removeItem(at: file) }
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+            for words in [["-f", file.path], ["-Xf\(file.path)"], ["--file=\(file.path)"], ["--file", file.path]] {
+                let psql = try await Program.run(script, ["psql", instance, "-At", "-v", "more=2"] + words)
+                #expect(psql.status == 0 && psql.output == "42\n", "\(words): \(psql.errors)")
+            }
+            let input = try await Program.run(script, ["psql", instance, "-At", "-f", "-"], input: "SELECT 43;")
+            #expect(input.output == "43\n", "\(input.errors)")
+            let none = try await Program.run(script, ["psql", instance, "-f", "/nowhere.sql"])
+            #expect(none.status == 1)
+            #expect(none.errors == "scripts/servers: can't read /nowhere.sql: no such file or directory\n")
         }
 
         private static func environment(_ changes: [String: String]) -> [String: String] {

@@ -55,6 +55,23 @@ import Testing
         #expect(rollout.failed == 2)
     }
 
+    /// What the broker has and the sensor has not received ends when the sensor is offline; nothing else does.
+    @Test func offlineSensorsAreNotWaitedFor() throws {
+        var rollout = rollout(5, RolloutRules(perMinuteMax: 4, waitsForOffline: false))
+        let asked = rollout.departing(at: .seconds(45), countMax: 1000)
+        rollout.depart(asked.map { "\($0)" }, at: .seconds(45))
+        #expect(asked == 0..<4)
+        confirm(&rollout, 0..<3, at: .seconds(45))
+        try answer(&rollout, 0, .succeeded, at: .seconds(46))
+        try answer(&rollout, 1, .received, at: .seconds(46))
+        #expect(rollout.silentSensors.map(\.text) == ["s2", "s3"])
+        rollout.noteOffline(["s0", "s1", "s2", "s3", "s4"], now: .seconds(47))
+        #expect(rollout.results.map(\.sensor.text) == ["s0", "s2"])
+        #expect(rollout.results.map(\.outcome) == [.succeeded, .timedOut])
+        #expect(rollout.results.map(\.reason) == ["", "offline"] && rollout.results[1].after == .seconds(2))
+        #expect(rollout.open == 2)
+    }
+
     @Test func theFirstFinalAnswerStays() throws {
         var rollout = rollout(2, RolloutRules())
         _ = depart(&rollout, at: .zero)

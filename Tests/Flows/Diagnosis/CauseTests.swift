@@ -29,6 +29,7 @@ import Wire
         facts.replicas = .known(["a"])
         facts.quarantined = .known(0)
         facts.undeliverable = .known(.init())
+        facts.receivers = .known([])
         facts.upkeep = .known(
             StoreUpkeep(rollups: RollupLag(seconds: 100, lateRows: 0), policies: [], forecast: StorageForecast([])))
         return facts

@@ -44,6 +44,7 @@ import Wire
         facts.upkeep = .known(upkeep())
         for index in 0..<2 { facts.readings[Routing.stream(index)] = .known(.init(first: 10)) }
         facts.undeliverable = .known(.init())
+        facts.receivers = .known([])
         facts.managementPlace = "http://h:15672"
         facts.protocols = .known(["clustering", "amqp", "mqtt", "http"])
         facts.down = .known([])
@@ -265,6 +266,13 @@ import Wire
             ),
             ("undeliverable", ["warning undeliverable"], { $0.undeliverable = .known(undeliverable(.seconds(7200))) }),
             ("undeliverable long ago", [], { $0.undeliverable = .known(undeliverable(.seconds(90_000))) }),
+            ("told", [], { $0.receivers = .known([receiver(isHeld: true)]) }),
+            ("not held", ["problem notify"], { $0.receivers = .known([receiver(isHeld: false)]) }),
+            ("fails", ["warning notify"], { $0.receivers = .known([receiver(failing: .seconds(5))]) }),
+            (
+                "one of two fails for long", ["problem notify"],
+                { $0.receivers = .known([receiver(isHeld: true), receiver(failing: .seconds(500))]) }
+            ),
             ("MQTT closed", ["problem mqtt"], { $0.protocols = .known(["amqp", "http"]) }),
             ("another MQTT_URL", ["warning mqtt"], { $0.mqtt = .failed("h:1: connection refused") }),
             (
@@ -306,6 +314,12 @@ import Wire
                 #expect(finding.fix?.isEmpty == false, "\(name)")
             }
         }
+    }
+
+    private func receiver(isHeld: Bool = true, failing: Duration? = nil) -> ReceiverRecord {
+        ReceiverRecord(
+            name: "ops", kind: "webhook", isHeld: isHeld, failing: failing, lastError: failing.map { _ in "500" },
+            waiting: 3)
     }
 
     private func undeliverable(_ age: Duration) -> UndeliverableRecord {

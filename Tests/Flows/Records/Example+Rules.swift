@@ -15,7 +15,7 @@ extension Example {
             """#),
         Example(
             "applied rule", "Applied rule",
-            AppliedRuleView(name: "pump-hot", change: "changed", version: 3),
+            AppliedRuleView(Given.appliedRule),
             #"{"name":"pump-hot","change":"changed","version":3}"#),
         Example(
             "rule version", "Rule version",

@@ -92,8 +92,8 @@ extension Example {
             DesiredView(Given.twin, outcome: "changed"),
             #"""
             {"serial":"lab-1","desired":{"gain":2,"limits":{"x":{"high":5}},"rate_hz":1000},"desired_version":3,\#
-            "desired_changed_at":"2026-11-21T09:30:00.000000001Z","outcome":"changed","drift":[{"path":"gain",\#
-            "desired":2,"reported":3.5}]}
+            "desired_changed_at":"2026-11-21T09:30:00.000000001Z","outcome":"changed","reason":"","drift":[{\#
+            "path":"gain","desired":2,"reported":3.5}]}
             """#),
         Example(
             "tags", "Tags",

@@ -34,10 +34,11 @@ extension Example {
             #"""
             {"complete":false,"published":10,"stored":6,"missing":3,"duplicates":1,"given_up":1,"causes":{"late":1,\#
             "broker_retention":0,"stream_reset":0,"quarantined":0,"dropped_at_source":2,"sensor_restarted":0},\#
-            "sensors":[{"sensor":"lab-1","numbered":true,"unnumbered_rows":null,"boots":[{"boot_id":5,\#
-            "published":10,"stored":6,"missing":3,"duplicates":1,"given_up":1,"losses":[{"first":3,"last":4,\#
+            "sensors":[{"sensor":"lab-1","numbered":true,"unnumbered_rows":null,"history_deleted_at":null,\#
+            "boots":[{"boot_id":5,"published":10,"stored":6,"missing":3,"duplicates":1,"given_up":1,"losses":[{"first":3,"last":4,\#
             "missing":2,"cause":"dropped_at_source"},{"first":6,"last":9,"missing":1,"cause":"late"}]}]},\#
-            {"sensor":"json-1","numbered":false,"unnumbered_rows":12,"boots":[]}]}
+            {"sensor":"json-1","numbered":false,"unnumbered_rows":12,\#
+            "history_deleted_at":null,"boots":[]}]}
             """#),
         Example(
             "bare audit", "Audit",

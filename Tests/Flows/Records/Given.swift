@@ -35,6 +35,7 @@ enum Given {
             name: "pump-hot", selector: RuleSelector(sensors: ["pump-*"]),
             condition: .sustained(.threshold(Condition.Threshold(above: 80)), for: .seconds(10)), severity: .critical),
         version: 3, changedAt: time, changedBy: "iotctl ann@lab", activeAlarms: 1)
+    static let appliedRule = AppliedRule(name: "pump-hot", change: .changed, version: 3, before: nil)
     static let removedRule = RuleVersion(
         name: "pump-hot", version: 4, rule: nil, changedAt: time, changedBy: "iotctl ann@lab")
 

@@ -128,7 +128,7 @@ extension Integration {
                     #expect(try await store.changeDesired(of: ["a"]) { _ in "{}" } == [])
                     #expect(try await store.assign(["a"], toTarget: "press") == [])
                     #expect(try await store.targetDetail("press")?.sensors == [])
-                    #expect(try await store.offlineSensors(among: ["a"]) == [])
+                    #expect(try await store.absentSensors(among: ["a"]) == [])
                     #expect(try await store.limitedChannels().channels.isEmpty)
                     let fleet = try await store.fleetSnapshot(by: .rate, sensorsMax: 9, alarmsMax: 9)
                     #expect(fleet.sensors.map(\.serial) == ["b"] && fleet.sensorCount == 1 && fleet.alarms == [])

@@ -90,16 +90,25 @@ import Testing
     }
 
     @Test func thePlaceIsNamedUnlessItIsTheUsualOne() throws {
-        func place(_ option: String?, _ environment: [String: String]) throws -> String? {
+        func notice(
+            _ option: String?, _ environment: [String: String], broker: String = "B", database: String = "D"
+        ) throws -> String? {
             var contexts = contexts()
             contexts.current = nil
-            return try ContextChoice(of: option, environment, contexts).place(broker: "B", database: "D")
+            return try ContextChoice(of: option, environment, contexts).notice(broker: broker, database: database)
         }
-        #expect(try place(nil, [:]) == nil)
-        #expect(try place(nil, ["MQTT_URL": "mqtt://x"]) == nil)
-        #expect(try place("lab", [:]) == "B (context lab), D (context lab)")
-        #expect(try place(nil, ["DATABASE_URL": "x"]) == "B (default), D (environment)")
-        #expect(try place("hall", ["DATABASE_URL": "x"]) == "B (context hall), D (environment)")
+        #expect(try notice(nil, [:]) == nil)
+        #expect(try notice(nil, ["MQTT_URL": "mqtt://x"]) == nil)
+        #expect(try notice("lab", [:]) == "acting on B, D (context lab)")
+        #expect(try notice(nil, ["DATABASE_URL": "x"]) == "acting on B (default), D (environment)")
+        #expect(try notice("hall", ["DATABASE_URL": "x"]) == "acting on B (context hall), D (environment)")
+        // Long addresses lose their middles, so that the line fits 80 columns behind the program's name.
+        let long = "rabbitmq-0.rabbitmq.sensor-services.svc.cluster.local:5672/%2f"
+        for database in ["db:5432/iot", "timescale.sensor-services.svc.cluster.local:5432/iot"] {
+            let line = try #require(try notice("lab", [:], broker: long, database: database))
+            #expect("iotctl: \(line)".count == 80 && line.hasSuffix("/iot (context lab)"), "\(line)")
+            #expect(line.hasPrefix("acting on rabbitmq-0") && line.contains("2/%2f, "), "\(line)")
+        }
     }
 
     @Test func anUnknownContextIsNamedWithWhatMayHaveBeenMeant() throws {

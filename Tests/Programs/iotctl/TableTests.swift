@@ -1,12 +1,13 @@
 import Model
 import Testing
+import Time
 
 @testable import Store
 @testable import iotctl
 
 @Suite struct TableTests {
     private let table = Table(
-        columns: [.text("ID"), .long("SENSOR"), .number("AGE"), .long("REASON"), .wide("ISSUER")],
+        columns: [.text("ID"), .name("SENSOR"), .number("AGE"), .long("REASON"), .wide("ISSUER")],
         rows: [
             ["6fa459ea", "gateway-hall-3--vibration-0001", "12s", "too fast: 1000000 Hz, at most 48000 Hz", "me"],
             ["7fa459ea", "lab-1", "3d", "-", "you"],
@@ -23,12 +24,49 @@ import Testing
         #expect(cut.allSatisfy { $0.count <= 60 }, "\(cut)")
         #expect(cut[1].hasPrefix("6fa459ea  gateway-hall-3") && cut[1].contains("…") && cut[1].hasSuffix("…"))
         #expect(cut[2].contains("lab-1 ") && cut[2].contains(" 3d  -"), "\(cut[2])")
-        // The widest gives way first.
-        #expect(lines(80)[1].contains("gateway-hall-3--vibration-0001") == false || lines(80)[1].hasSuffix("…"))
+        // A name loses its middle, when other texts are as short as they may be.
+        #expect(lines(55)[1] == "6fa459ea  gateway-hall-3--vibration-0001  12s  too fas…")
+        #expect(lines(54)[1] == "6fa459ea  gateway-hall-3…vibration-0001  12s  too fas…")
+    }
+
+    @Test func theLeastImportantIsLeftOutOrShortened() {
+        let sensors = Table(
+            columns: [
+                .name("SERIAL"), .text("KIND"), .text("AT"), .text("VALUE"), .long("PLACE"),
+            ], expendable: ["PLACE", "KIND"],
+            rows: [
+                [
+                    "lab-1", "vibration", Cell("2026-11-21 09:30:00", brief: "11-21 09:30:00"), "x 3.971 m/s² +2",
+                    "Hall 3, by the east gate",
+                ]
+            ])
+        func line(_ width: Int?) -> String {
+            String(sensors.text(wide: false, Style(isColoured: false, width: width)).split(separator: "\n")[1])
+        }
+        let whole = "lab-1   vibration  2026-11-21 09:30:00  x 3.971 m/s² +2  Hall 3, by the east gate"
+        #expect(line(nil) == whole && line(whole.count) == whole)
+        #expect(line(80) == "lab-1   vibration  11-21 09:30:00  x 3.971 m/s² +2  Hall 3, by the east gate")
+        #expect(line(70) == "lab-1   vibration  11-21 09:30:00  x 3.971 m/s² +2  Hall 3, by the ea…")
+        #expect(line(66) == "lab-1   vibration  11-21 09:30:00  x 3.971 m/s² +2")
+        #expect(line(45) == "lab-1   11-21 09:30:00  x 3.971 m/s² +2")
+        // What is essential stays, however narrow the terminal is.
+        #expect(line(10) == line(45))
+    }
+
+    @Test func timesOfThisYearHaveABriefForm() {
+        let now = Cell(at: .now)
+        #expect(now.text.count == 19 && now.brief == String(now.text.dropFirst(5)))
+        let past = Cell(at: Timestamp(iso8601: "2001-02-03T04:05:06Z"))
+        #expect(past.text == "2001-02-03 04:05:06" && past.brief == past.text && Cell(at: nil).text == "-")
+    }
+
+    @Test func textIsWrappedBetweenWords() {
+        #expect("a bc def".folded(to: 4) == "a bc\ndef" && "a bc def".folded(to: nil) == "a bc def")
+        #expect("abcdef g".folded(to: 3) == "abcdef\ng" && "".folded(to: 3).isEmpty)
     }
 
     @Test func whatMayNotBeCutIsNot() {
-        for width in [1, 10, 30] { #expect(lines(width)[1].hasPrefix("6fa459ea  gateway…  12s  too fas…"), "\(width)") }
+        for width in [1, 10, 30] { #expect(lines(width)[1].hasPrefix("6fa459ea  gate…001  12s  too fas…"), "\(width)") }
         #expect(lines(40, wide: true)[1].hasSuffix("at most 48000 Hz  me"))
     }
 
@@ -77,6 +115,17 @@ import Testing
         func order(_ order: SensorOrder) -> String { order.sorted(sensors).map(\.serial).joined() }
         #expect(order(.serial) == "abc" && order(.kind) == "acb" && order(.rate) == "bac" && order(.seen) == "acb")
         #expect(order(.dropped) == "abc" && order(.clock) == "abc")
+    }
+
+    @Test func clocksSayHowFarTheyAreOff() {
+        func text(_ seconds: Double, _ clock: ClockVerdict = .ok) -> String {
+            var sensor = SensorSummary(
+                serial: "a", kind: "", firmware: "", state: "awake", presence: "online", tagsJSON: "{}")
+            (sensor.clock, sensor.clockOffsetSeconds) = (clock, seconds)
+            return sensor.clockCell.text
+        }
+        #expect(text(-0.012) == "-12ms" && text(3.21) == "+3s" && text(-0.000_4) == "0ms" && text(0) == "0ms")
+        #expect(text(900, .future) == "future +15m")
     }
 
     @Test func valuesAndPlacesAreShort() {

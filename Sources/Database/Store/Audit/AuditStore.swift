@@ -1,6 +1,6 @@
 public import Model
 public import Postgres
-internal import Time
+public import Time
 
 /// What became of the frames of a sensor: what `iotctl audit` shows.
 public struct SensorAudit: Sendable, Equatable {
@@ -10,6 +10,9 @@ public struct SensorAudit: Sendable, Equatable {
     public var boots: [LossAudit.BootAudit]
     /// Recent rows of messages without numbers, at most `rowsMax`; nil: it numbers its frames.
     public var unnumberedRows: Int64?
+    /// When an operator deleted an earlier sensor of this serial number with its history, if frames of a boot that were stored
+    /// before may be missing for that reason; nil otherwise.
+    public var historyDeletedAt: Timestamp?
 
     /// Most rows without numbers that are counted.
     public static let rowsMax: Int64 = 100_000
@@ -123,12 +126,17 @@ private struct KnownSensor: Sendable {
     var serial: String
     var facts: LossAudit.Facts
     var unnumberedRows: Int64?
+    var historyDeletedAt: Timestamp?
     var now: Timestamp
 
     func audit(_ since: Duration?, _ grace: Duration) -> SensorAudit {
         let start = since.map { now.advanced(bySeconds: -$0.components.seconds) }
+        let boots = LossAudit.audit(facts, since: start, grace: grace)
+        // The frames before the first that the new sensor has: its ledger began in the middle of a boot.
+        let isCut = boots.contains { boot in boot.losses.contains { $0.range.lowerBound == 0 } }
         return SensorAudit(
-            serial: serial, boots: LossAudit.audit(facts, since: start, grace: grace), unnumberedRows: unnumberedRows)
+            serial: serial, boots: boots, unnumberedRows: unnumberedRows,
+            historyDeletedAt: isCut ? historyDeletedAt : nil)
     }
 }
 
@@ -149,11 +157,25 @@ extension Session {
         let unnumbered = try unnumberedRows(
             ids.filter { (facts[$0]?.boots ?? []).allSatisfy { $0.stored == nil && ($0.announced?.next ?? 0) == 0 } },
             since: now.advanced(bySeconds: -(since ?? SensorAudit.unnumberedSince).components.seconds))
+        let deletions = try deletedHistories(serials: try rows.map { try $0.text("serial") })
         return try zip(rows, ids).map { row, id in
-            KnownSensor(
-                serial: try row.text("serial"), facts: facts[id] ?? LossAudit.Facts(), unnumberedRows: unnumbered[id],
-                now: now)
+            let serial = try row.text("serial")
+            return KnownSensor(
+                serial: serial, facts: facts[id] ?? LossAudit.Facts(), unnumberedRows: unnumbered[id],
+                historyDeletedAt: deletions[serial], now: now)
         }
+    }
+
+    /// When the histories of earlier sensors with these serial numbers were deleted last.
+    private func deletedHistories(serials: [String]) throws -> [String: Timestamp] {
+        let rows = try fetch(
+            """
+            SELECT serial, \(microseconds("max(at)")) AS at_us FROM operator_action
+             WHERE action = \(OperatorAction.Kind.deleteWithHistory.rawValue) AND serial = ANY (\(serials)::text[])
+             GROUP BY serial
+            """)
+        let pairs = try rows.map { row in (try row.text("serial"), try row.time("at_us")) }
+        return Dictionary(pairs) { first, _ in first }
     }
 
     /// Rows without numbers, of those sensors that have any.

@@ -98,11 +98,14 @@ extension StoreConnection {
     ///
     /// An alarm that was on its way when its sensor was deleted is written as cleared by the deletion, or not at all if the
     /// history was deleted too; one of a renamed sensor belongs to the sensor with the new name.
-    /// - Parameter actions: the actions of rules, by the rule's name. Their commands are written in the same transaction, once
-    ///   for each beginning and end of an alarm.
+    /// - Parameters:
+    ///   - actions: the actions of rules, by the rule's name. Their commands are written in the same transaction, once for
+    ///     each beginning and end of an alarm.
+    ///   - subscriptions: who is told: the outbox gets a row for each change of an alarm and each receiver.
     /// - Throws: `StoreError`.
     public func record(
-        alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)], actions: [String: [AlarmAction]] = [:]
+        alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)], actions: [String: [AlarmAction]] = [:],
+        notifying subscriptions: [AlarmSubscription] = []
     ) throws {
         // In order of id, so that two writers of the same alarms cannot wait for each other.
         let alarms = alarms.sorted { $0.heard.content.id < $1.heard.content.id }
@@ -110,6 +113,7 @@ extension StoreConnection {
         // No number was read before, so each version will do.
         try transaction(prelude: "SELECT names_hold(NULL)") { session in
             var news: [(sensor: SensorID, edge: Alarm.Edge, alarm: Alarm)] = []
+            var began: [(alarm: String, serial: String, severity: Alarm.Severity, rule: String)] = []
             for (sensor, edge, heard) in try session.numbered(alarms) {
                 let alarm = heard.content
                 let changed: Int
@@ -131,6 +135,7 @@ extension StoreConnection {
                             late = EXCLUDED.late
                         WHERE a.raised_at IS NULL
                         """)
+                    if changed > 0 { began.append((alarm.id, heard.serial.text, alarm.severity, alarm.rule)) }
                 case .clear:
                     changed = try session.run(
                         """
@@ -153,6 +158,7 @@ extension StoreConnection {
                  WHERE s.sensor_id = a.sensor_id AND s.deleted_at IS NOT NULL AND a.cleared_at IS NULL
                    AND a.alarm_id = ANY (\(alarms.map(\.heard.content.id))::text[])
                 """)
+            try session.enqueue(began: began, all: alarms.map(\.heard.content.id), for: subscriptions)
         }
     }
 

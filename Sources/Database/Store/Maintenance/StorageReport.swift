@@ -6,7 +6,7 @@ public import Time
 public struct TableStorage: Sendable, Equatable {
     /// Its name.
     public var table: String
-    /// The number of rows, as the server estimates.
+    /// The number of rows: counted for a small table, otherwise as the server estimates or has counted since its start.
     public var rows: Int64
     /// Size in bytes, including indexes and TOAST.
     public var bytes: Int64
@@ -30,6 +30,8 @@ public struct TableStorage: Sendable, Equatable {
     public var deadRatio: Double?
     /// How often its indexes were used.
     public var indexScans: Int64
+    /// Whether `rows` was counted.
+    public var areRowsCounted = false
 }
 
 /// An index that was never used.
@@ -90,12 +92,34 @@ extension StoreConnection {
               ) h ON true
             """)
         let now = try head.time("now_us")
-        let tables = try tableStorages(now: now)
+        let tables = try counted(try tableStorages(now: now))
         return StorageReport(
             at: now, bytes: try head.integer("bytes"), diskBytes: try head.optionalInteger("disk_bytes"),
             freeBytes: try head.optionalInteger("disk_free_bytes"), forecast: StorageForecast(past),
             tables: tables, policies: try policies(withOldestOf: tables),
             unused: try unusedIndexes(), backup: try newestBackup())
+    }
+
+    /// A table with more bytes or chunks is not counted.
+    private static let countedBytesMax: Int64 = 1_000_000
+    private static let countedChunksMax: Int64 = 10
+
+    /// The tables with the rows of small ones counted: the server estimates a table when it has analyzed it, which takes
+    /// some rows and a minute.
+    private func counted(_ tables: [TableStorage]) throws -> [TableStorage] {
+        let small = tables.filter { $0.bytes <= Self.countedBytesMax && $0.chunks ?? 0 <= Self.countedChunksMax }
+        if small.isEmpty { return tables }
+        let rows = try fetch(
+            small.map { table -> SQL in "SELECT \(table.table) AS tier, count(*) AS n FROM \(identifier: table.table)" }
+                .joined(separator: " UNION ALL "))
+        let counts = Dictionary(
+            try rows.map { (try $0.text("tier"), try $0.integer("n", as: Int64.self)) }, uniquingKeysWith: max)
+        return tables.map { table in
+            guard let count = counts[table.table] else { return table }
+            var table = table
+            (table.rows, table.areRowsCounted) = (count, true)
+            return table
+        }
     }
 
     /// The policies with the times of the oldest data, which reading the tables found.
@@ -140,14 +164,15 @@ extension StoreConnection {
             """
             \(Self.family), used AS (
                 SELECT f.name, sum(s.n_dead_tup)::float8 / nullif(sum(s.n_dead_tup + s.n_live_tup), 0) AS dead,
-                       sum(s.idx_scan)::bigint AS scans
+                       sum(s.idx_scan)::bigint AS scans, sum(s.n_live_tup)::bigint AS live
                   FROM family f JOIN pg_stat_user_tables s ON s.relid = f.oid GROUP BY 1
             ), past AS (
                 SELECT h.tier, string_agg(concat_ws('/', \(microseconds("h.at")), h.total_bytes), ',') AS past
                   FROM storage_history h WHERE h.at > now() - INTERVAL '7 days' GROUP BY 1
             )
             -- A hypertable without chunks has no sizes, and a table that was never read has no statistics.
-            SELECT z.tier, coalesce(z.rows_estimate, 0) AS rows_estimate, coalesce(z.total_bytes, 0) AS total_bytes,
+            -- Before the first ANALYZE there is no estimate, but the server counts what is inserted.
+            SELECT z.tier, greatest(z.rows_estimate, u.live, 0) AS rows_estimate, coalesce(z.total_bytes, 0) AS total_bytes,
                    coalesce(z.toast_bytes, 0) AS toast_bytes, coalesce(z.index_bytes, 0) AS index_bytes, z.chunks,
                    z.compressed_chunks, z.before_compression_bytes, z.after_compression_bytes,
                    \(microseconds("z.oldest")) AS oldest_us, u.dead, coalesce(u.scans, 0) AS scans, p.past

@@ -1,5 +1,6 @@
 internal import Model
 public import Store
+public import Time
 
 /// Counts of published, stored and missing frames (docs/iotctl-json.md, "audit").
 public struct AuditView: Codable, Sendable, Equatable {
@@ -73,6 +74,8 @@ public struct AuditView: Codable, Sendable, Equatable {
         public var isNumbered: Bool
         /// Number of recent rows of a device that does not number its frames; nil if it numbers them.
         public var unnumberedRows: Int64?
+        /// When the history of an earlier sensor of this serial number was deleted, if that explains missing frames.
+        public var historyDeletedAt: Timestamp?
         /// The boots, oldest first.
         public var boots: [Boot]
 
@@ -80,6 +83,7 @@ public struct AuditView: Codable, Sendable, Equatable {
             case sensor
             case isNumbered = "numbered"
             case unnumberedRows = "unnumbered_rows"
+            case historyDeletedAt = "history_deleted_at"
             case boots
         }
     }
@@ -136,7 +140,7 @@ extension AuditView.Sensor {
     fileprivate init(_ audit: SensorAudit) {
         self.init(
             sensor: audit.serial, isNumbered: audit.unnumberedRows == nil, unnumberedRows: audit.unnumberedRows,
-            boots: audit.boots.map(AuditView.Boot.init))
+            historyDeletedAt: audit.historyDeletedAt, boots: audit.boots.map(AuditView.Boot.init))
     }
 }
 

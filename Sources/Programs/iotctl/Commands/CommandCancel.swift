@@ -73,7 +73,7 @@ struct CommandCancel: AsyncParsableCommand {
     private static func table(_ results: [Cancellation], wide: Bool) -> Table {
         let ids = results.map(\.command.id).shortened
         return Table(
-            columns: [.text("ID"), .long("SENSOR"), .text("COMMAND"), .text("STATE")],
+            columns: [.text("ID"), .name("SENSOR"), .text("COMMAND"), .text("STATE")],
             rows: results.map {
                 [
                     Cell(wide ? $0.command.id : ids[$0.command.id]), Cell($0.command.serial), Cell($0.command.name),

@@ -45,7 +45,7 @@ struct FleetReport {
 
     private func table(_ lines: ArraySlice<Line>) -> Table {
         Table(
-            columns: [.text("SENSOR"), .text("OUTCOME"), .number("MS"), .text("REASON")],
+            columns: [.name("SENSOR"), .text("OUTCOME"), .number("MS"), .long("REASON")], expendable: ["MS"],
             rows: lines.map {
                 [
                     Cell($0.sensor), Cell(word: $0.outcome), Cell($0.milliseconds.map { "\($0)" }), Cell($0.reason),

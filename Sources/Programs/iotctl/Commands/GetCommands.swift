@@ -67,14 +67,14 @@ struct GetCommands: AsyncParsableCommand {
         let ids = commands.map(\.id).shortened
         return Table(
             columns: [
-                .text("ID"), .long("SENSOR"), .text("COMMAND"), .text("STATE"), .number("AGE"), .long("REASON"),
+                .text("ID"), .name("SENSOR"), .name("COMMAND"), .text("STATE"), .number("AGE"), .long("REASON"),
                 .wide("ARGUMENTS"), .wide("ISSUER"), .wide("ISSUED"), .wideNumber("SENDS"),
-            ],
+            ], expendable: ["AGE"],
             rows: commands.map {
                 [
                     Cell(wide ? $0.id : ids[$0.id]), Cell($0.serial), Cell($0.name), Cell(word: $0.state),
                     Cell($0.age?.short), Cell($0.reason), Cell($0.argumentsText), Cell($0.issuer),
-                    Cell($0.issuedAt?.short), Cell(String($0.sends)),
+                    Cell(at: $0.issuedAt), Cell(String($0.sends)),
                 ]
             })
     }

@@ -21,7 +21,8 @@ struct Sleep: AsyncParsableCommand {
             iotctl waits for the answer of each sensor. It does not wait for a sensor that
             the registry has recorded as offline, unless --wait or --timeout is given: it
             says how long the sensor has been offline and until when the command is kept,
-            and reports timed_out. With --wait none it reports queued.
+            and reports timed_out. It waits for a sensor that is lost, because it may
+            return, until the sensor is offline. With --wait none it reports queued.
             """)
 
     @Argument(help: ArgumentHelp("Serial numbers or globs.", valueName: "sensor"), completion: .sensors)

@@ -31,7 +31,7 @@ struct ContextList: AsyncParsableCommand {
             try output.show(views, name: \.name, view: { $0 }) { _ in
                 Table(
                     columns: [
-                        .text("CURRENT"), .text("NAME"), .text("BROKER"), .text("DATABASE"), .wide("MQTT"),
+                        .text("CURRENT"), .name("NAME"), .long("BROKER"), .long("DATABASE"), .wide("MQTT"),
                         .wide("MANAGEMENT"),
                     ],
                     rows: zip(views, places).map { view, places in

@@ -163,19 +163,30 @@ struct ContextChoice {
         return notices
     }
 
-    /// The installation, for people; nil if it is the default one of this machine.
+    /// The longest line that names the installation, with the program's name before it, in characters.
+    static let noticeColumns = 80
+
+    /// The line that names the installation before a command acts on it; nil if it is the default one of this machine.
+    ///
+    /// "acting on 127.0.0.1:18853/%2f, 127.0.0.1:18432/iot (environment)". Long addresses lose their middles.
     /// - Parameters:
-    ///   - broker: the broker, without its password.
-    ///   - database: the database, without its password.
-    func place(broker: String, database: String) -> String? {
+    ///   - broker: hosts and virtual host.
+    ///   - database: hosts and database.
+    func notice(broker: String, database: String) -> String? {
         let servers = [("AMQP_URL", broker), ("DATABASE_URL", database)]
         if servers.allSatisfy({ sources[$0.0] == .standard }) { return nil }
-        return servers.map { variable, server in
+        var origins = servers.map { variable, _ in
             switch sources[variable] {
-            case .context: "\(server) (context \(name ?? ""))"
-            case .environment: "\(server) (environment)"
-            case .standard, nil: "\(server) (default)"
+            case .context: " (context \((name ?? "").cutInside(to: 16)))"
+            case .environment: " (environment)"
+            case .standard, nil: " (default)"
             }
-        }.joined(separator: ", ")
+        }
+        if origins[0] == origins[1] { origins[0] = "" }
+        let rest = "iotctl: acting on , ".count + origins[0].count + origins[1].count
+        let room = Self.noticeColumns - rest
+        let first = broker.cutInside(to: max(room / 2, room - database.count))
+        let second = database.cutInside(to: room - first.count)
+        return "acting on \(first)\(origins[0]), \(second)\(origins[1])"
     }
 }

@@ -64,7 +64,7 @@ struct CommandOptions: ParsableArguments {
     private var rules: RolloutRules {
         RolloutRules(
             waitFor: waitFor ?? .done, timeout: timeout ?? Self.timeoutDefault, validity: validity,
-            perMinuteMax: maxPerMinute, abortion: abortIfFailed)
+            perMinuteMax: maxPerMinute, abortion: abortIfFailed, waitsForOffline: waitsForOffline)
     }
 
     private static let timeoutDefault = Duration.seconds(10)
@@ -82,11 +82,11 @@ struct CommandOptions: ParsableArguments {
         let request = CommandRequest(name: name, arguments: arguments, issuer: Self.issuer)
         if selection.dryRun { return try showPlan(request, serials) }
         try selection.confirm(serials.count, "send \(name) to \(serials.count.sensors)")
-        let offline = try await store.offlineSensors(among: serials.map(\.text))
+        let absent = try await store.absentSensors(among: serials.map(\.text))
         let broker = try await connections.broker()
-        let notice = OfflineNotice(
-            offline: offline, count: serials.count, expiry: .now.advanced(byNanoseconds: validity.nanoseconds),
-            waitFor: rules.waitFor, timeout: waitsForOffline ? rules.timeout : nil)
+        let notice = AbsenceNotice(
+            absent: absent, count: serials.count, expiry: .now.advanced(byNanoseconds: validity.nanoseconds),
+            waitFor: rules.waitFor, timeout: rules.timeout, waitsForOffline: waitsForOffline)
         if let line = notice.line {
             Talk.say(line)
         } else {
@@ -94,7 +94,7 @@ struct CommandOptions: ParsableArguments {
             let wait = rules.waitFor == .none ? "" : ", waiting at most \(rules.timeout.short) for each answer"
             Talk.sayOnTerminal("sending \(name) to \(receiver)\(wait)")
         }
-        let skipped = waitsForOffline ? [] : offline
+        let skipped = waitsForOffline ? [] : absent.filter { $0.presence == .offline }
         let report = try await send(request, to: serials, notWaitingFor: skipped, over: broker, recordedIn: store)
         if !report.isBroken { await broker.close() }
         try output.show(report.results.map { CommandResultView($0, of: name) }) { wide, style in
@@ -107,11 +107,11 @@ struct CommandOptions: ParsableArguments {
 
     /// Sends the command to the sensors that are waited for, then to the others, unless the first rollout was halted.
     private func send(
-        _ request: CommandRequest, to sensors: [SerialNumber], notWaitingFor offline: [OfflineSensor],
+        _ request: CommandRequest, to sensors: [SerialNumber], notWaitingFor offline: [AbsentSensor],
         over broker: BrokerConnection, recordedIn store: StoreConnection
     ) async throws -> RolloutReport {
         let reasons = Dictionary(
-            offline.map { ($0.serial, OfflineNotice.reason($0)) }, uniquingKeysWith: { first, _ in first })
+            offline.map { ($0.serial, $0.words) }, uniquingKeysWith: { first, _ in first })
         let present = sensors.filter { reasons[$0.text] == nil }
         let absent = sensors.filter { reasons[$0.text] != nil }
         var report = RolloutReport(results: [], sent: 0)
@@ -159,7 +159,7 @@ struct CommandOptions: ParsableArguments {
     private func showPlan(_ request: CommandRequest, _ sensors: [SerialNumber]) throws {
         let plan = sensors.map { PlannedCommandView(request, to: $0) }
         let table = Table(
-            columns: [.text("SENSOR"), .text("COMMAND"), .text("ARGUMENTS")],
+            columns: [.name("SENSOR"), .text("COMMAND"), .long("ARGUMENTS")],
             rows: plan.map { [Cell($0.sensor), Cell($0.command), Cell($0.arguments.json)] })
         try output.show(plan) { wide, style in table.text(wide: wide, style) }
         Talk.say("dry run: the command would be sent to \(sensors.count.sensors); nothing was sent")
@@ -219,11 +219,14 @@ struct CommandOptions: ParsableArguments {
     }
 
     private static func table(_ results: [CommandResult]) -> Table {
-        Table(
-            columns: [.text("ID"), .text("SENSOR"), .text("OUTCOME"), .number("MS"), .text("REASON")],
+        let ids = results.compactMap(\.id).shortened
+        return Table(
+            columns: [.text("ID"), .name("SENSOR"), .text("OUTCOME"), .number("MS"), .long("REASON")],
+            expendable: ["MS"],
             rows: results.map {
                 [
-                    Cell($0.id), Cell($0.sensor.text), Cell(word: $0.outcome.rawValue),
+                    Cell($0.id, brief: $0.id.flatMap { ids[$0] }), Cell($0.sensor.text),
+                    Cell(word: $0.outcome.rawValue),
                     Cell($0.after.map { "\($0.milliseconds)" }), Cell($0.reason),
                 ]
             })

@@ -1,6 +1,7 @@
 internal import AMQP
 internal import ArgumentParser
 internal import Broker
+internal import Endpoint
 internal import Foundation
 internal import Messaging
 internal import Postgres
@@ -88,8 +89,8 @@ struct Connections {
     /// this machine.
     /// - Parameter isDry: whether nothing is changed; then nothing is printed.
     func acting(unless isDry: Bool = false) -> Connections {
-        if !isDry, let place = choice.place(broker: "\(settings.broker)", database: "\(settings.database)") {
-            Talk.say("acting on \(place)")
+        if !isDry, let notice = choice.notice(broker: settings.broker.place, database: settings.database.place) {
+            Talk.say(notice)
         }
         return self
     }

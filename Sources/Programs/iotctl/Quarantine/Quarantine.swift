@@ -149,12 +149,12 @@ struct QuarantineList: AsyncParsableCommand {
     private static func table(_ records: [QuarantineRecord]) -> Table {
         Table(
             columns: [
-                .number("ID"), .text("AT"), .text("REASON"), .text("SENSOR"), .number("BYTES"), .wide("KEY"),
+                .number("ID"), .text("AT"), .text("REASON"), .name("SENSOR"), .number("BYTES"), .wide("KEY"),
                 .wideNumber("BOOT"), .wideNumber("SEQUENCE"), .wide("SOURCE"), .wideNumber("OFFSET"), .wide("DETAIL"),
-            ],
+            ], expendable: ["BYTES"],
             rows: records.map {
                 [
-                    Cell(String($0.id)), Cell($0.at?.short), Cell($0.reason, .doubtful), Cell($0.origin),
+                    Cell(String($0.id)), Cell(at: $0.at), Cell($0.reason, .doubtful), Cell($0.origin),
                     Cell(String($0.length)), Cell($0.key), Cell($0.boot.map { String($0) }),
                     Cell($0.sequence.map { String($0) }), Cell($0.source), Cell($0.offset.map { String($0) }),
                     Cell($0.detail),

@@ -83,8 +83,8 @@ struct QuarantineReplay: AsyncParsableCommand {
     private static func table(_ results: [ReplayedRow]) -> Table {
         Table(
             columns: [
-                .number("ID"), .text("SENSOR"), .text("OUTCOME"), .number("SAMPLES"), .wide("KEY"), .wide("REASON"),
-            ],
+                .number("ID"), .name("SENSOR"), .text("OUTCOME"), .number("SAMPLES"), .wide("KEY"), .wide("REASON"),
+            ], expendable: ["SAMPLES"],
             rows: results.map {
                 [
                     Cell(String($0.record.id)), Cell($0.record.origin),

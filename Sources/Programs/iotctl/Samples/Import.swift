@@ -28,10 +28,11 @@ struct Import: AsyncParsableCommand {
 
             The samples are stored as frames of a boot of the sensor. The boot's number is
             derived from the samples, so that importing a file again, or after an
-            interruption, stores each sample once, whether it comes from CSV or WAV. If
-            the sensor has other samples of the channel at that time, nothing is stored
-            unless --overlap is given. An import raises no alarms. Retention counts from
-            the time of the samples.
+            interruption, stores each sample once, whether it comes from CSV or WAV.
+            Samples that were exported from the same channel are duplicates too. If the
+            sensor has other samples of the channel at that time, nothing is stored unless
+            --overlap is given. An import raises no alarms. Retention counts from the time
+            of the samples.
 
             Exit codes: 0 stored; 1 failed; 64 wrong usage; 69 unreachable; 77 refused.
             """)
@@ -97,7 +98,10 @@ struct Import: AsyncParsableCommand {
             // Before the numbers, so that they are of this version or a later one.
             let names = try await store.namesVersion()
             let channel = try await target(store, serial, name, contents)
-            try await check(store, channel, boot, contents)
+            if let summary = try await stored(file, store, channel, boot, contents) {
+                line.clear()
+                return try show(contents, serial, name, summary)
+            }
             let summary = try await file.run(store, into: channel, boot: boot, names: names) { summary in
                 line.show("\(summary.stored) of \(contents.survey.samples) samples stored")
             }
@@ -121,7 +125,8 @@ struct Import: AsyncParsableCommand {
         if let sensor {
             let known = try await store.channels(of: serial.text).first { $0.name == name }?.channel
             if let number = known ?? Int16(name) {
-                try await check(store, ChannelID(sensor: sensor, number: number), boot, contents)
+                let channel = ChannelID(sensor: sensor, number: number)
+                if let summary = try await stored(file, store, channel, boot, contents) { return summary }
             }
         }
         var plan = try await file.plan(store, sensor: sensor, boot: boot)
@@ -153,13 +158,21 @@ struct Import: AsyncParsableCommand {
         return channel
     }
 
-    private func check(
-        _ store: StoreConnection, _ channel: ChannelID, _ boot: Int64, _ contents: ImportSamples.Contents
-    ) async throws {
-        guard let first = contents.survey.first, let last = contents.survey.last else { return }
+    /// The result if the channel has all samples of the file in other boots, which is said on stderr; nil if they are to
+    /// be stored.
+    /// - Throws: `Failure` if the channel has other samples of that time.
+    private func stored(
+        _ file: ImportSamples, _ store: StoreConnection, _ channel: ChannelID, _ boot: Int64,
+        _ contents: ImportSamples.Contents
+    ) async throws -> ImportSamples.Summary? {
+        guard let first = contents.survey.first, let last = contents.survey.last else { return nil }
         if !overlap,
             let other = try await store.overlapping(of: channel, first...last, except: boot)
         {
+            if let summary = try await file.stored(store, in: channel, contents.survey) {
+                Talk.say("the channel has all of these samples already; nothing was stored")
+                return summary
+            }
             throw Failure(
                 ExitStatus.failed,
                 "the sensor has other samples of the channel from \(other) on; --sensor stores the file for another "
@@ -168,6 +181,7 @@ struct Import: AsyncParsableCommand {
         if let gone = try await store.measurementsGoneBefore(), first < gone {
             Talk.say("samples before \(gone.short) UTC are older than the retention of measurement and will be deleted")
         }
+        return nil
     }
 
     private func show(

@@ -63,17 +63,19 @@ struct DeleteSensors: AsyncParsableCommand {
             return Talk.say("dry run: \(serials.count.sensors) would be deleted; nothing was deleted")
         }
         let here = try await store.twins(of: serials).filter { $0.presence == "online" }.map(\.serial)
+        let warnings = here.isEmpty ? [] : [Self.warning(of: here)]
+        var isWarned = false
         if !serials.isEmpty {
-            try selection.confirmation.require(
+            isWarned = try selection.confirmation.require(
                 for: "delete \(serials.count == 1 ? serials[0] : serials.count.sensors) "
                     + (withHistory ? "permanently, with all samples and records" : "and keep what is stored"),
-                notes: here.isEmpty ? [] : [Self.warning(of: here)])
+                notes: warnings)
         }
         let actions = try await store.deleteSensors(serials, withHistory: withHistory, issuer: CommandOptions.issuer)
         if withHistory { try await deleteHistories(unfinished + actions, in: store) }
         let records = try await store.operatorActions(withNumbers: (unfinished + actions).map(\.id))
         try show(records.map(DeletedSensorView.init))
-        if !here.isEmpty { Talk.say(Self.warning(of: here)) }
+        if !isWarned { for warning in warnings { Talk.say(warning) } }
         await store.close()
     }
 
@@ -119,7 +121,7 @@ struct DeleteSensors: AsyncParsableCommand {
     private func show(_ views: [DeletedSensorView]) throws {
         try output.show(views) { wide, style in
             Table(
-                columns: [.text("SENSOR"), .text("HISTORY"), .number("ROWS DELETED")],
+                columns: [.name("SENSOR"), .text("HISTORY"), .number("ROWS DELETED")],
                 rows: views.map {
                     [
                         Cell($0.sensor), Cell($0.isHistoryDeleted ? "deleted" : "kept"),

@@ -53,7 +53,7 @@ private struct SensorText {
             ("Serial", Cell(summary.serial)), ("Kind", Cell(summary.kind)), ("Firmware", Cell(summary.firmware)),
             ("State", Cell(word: summary.state)), ("Presence", Cell(word: summary.presence)),
             ("Rate", Cell(summary.rate?.short)), ("Target", Cell(summary.target)), ("Tags", Cell(summary.tagsText)),
-            ("First seen", Cell(sensor.firstSeen?.short)),
+            ("First seen", Cell(sensor.firstSeen.map { "\($0.short) UTC" })),
             ("Last seen", Cell(ago(summary.lastSeen, summary.lastSeenAge))),
             ("Last value", Cell(ago(summary.lastValue, summary.lastValueAge))),
             ("Clock", summary.clockCell),
@@ -63,7 +63,10 @@ private struct SensorText {
         ]
         return lines.map { name, cell in
             let title = "\(name):"
-            return title + String(repeating: " ", count: 12 - title.count) + style.paint(cell.text, cell.tone) + "\n"
+            let indent = String(repeating: " ", count: 12)
+            let text = wide ? cell.text : cell.text.folded(to: style.width.map { $0 - indent.count })
+            return title + indent.dropFirst(title.count)
+                + style.paint(text.replacing("\n", with: "\n" + indent), cell.tone) + "\n"
         }.joined()
     }
 
@@ -91,9 +94,9 @@ private struct SensorText {
     private var channels: Table {
         Table(
             columns: [
-                .number("NO"), .text("NAME"), .wide("QUANTITY"), .number("VALUE"), .text("UNIT"), .number("MIN"),
+                .number("NO"), .name("NAME"), .wide("QUANTITY"), .number("VALUE"), .text("UNIT"), .number("MIN"),
                 .number("MAX"), .number("RMS"), .number("AGE"),
-            ],
+            ], expendable: ["NO", "AGE", "MIN", "MAX", "RMS"],
             rows: sensor.channels.map {
                 [
                     Cell(String($0.channel)), Cell($0.name), Cell($0.quantity), Cell($0.value?.short), Cell($0.unit),
@@ -106,10 +109,10 @@ private struct SensorText {
         Table(
             columns: [
                 .text("BOOT"), .text("FIRST STORED"), .number("FRAMES"), .number("MISSING"), .number("DUPLICATES"),
-            ],
+            ], expendable: ["DUPLICATES"],
             rows: sensor.boots.map {
                 [
-                    Cell(String($0.boot)), Cell($0.firstAt?.short), Cell(String($0.frames)),
+                    Cell(String($0.boot)), Cell(at: $0.firstAt), Cell(String($0.frames)),
                     Cell(String($0.missing), $0.missing > 0 ? .bad : .plain), Cell(String($0.duplicates)),
                 ]
             })
@@ -118,12 +121,12 @@ private struct SensorText {
     private var commands: Table {
         Table(
             columns: [
-                .text("ISSUED"), .text("COMMAND"), .text("STATE"), .long("REASON"), .wide("ARGUMENTS"),
+                .text("ISSUED"), .name("COMMAND"), .text("STATE"), .long("REASON"), .wide("ARGUMENTS"),
                 .wide("ISSUER"), .wide("ID"),
             ],
             rows: sensor.commands.map {
                 [
-                    Cell($0.issuedAt?.short), Cell($0.name), Cell(word: $0.state), Cell($0.reason),
+                    Cell(at: $0.issuedAt), Cell($0.name), Cell(word: $0.state), Cell($0.reason),
                     Cell($0.argumentsJSON), Cell($0.issuer), Cell($0.id),
                 ]
             })

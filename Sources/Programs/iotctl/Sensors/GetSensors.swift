@@ -68,12 +68,15 @@ struct GetSensors: AsyncParsableCommand {
     }
 
     static func table(_ sensors: [SensorSummary], wide: Bool) -> Table {
-        wide ? wideTable(sensors) : Table(columns: columns, rows: sensors.map { cells($0, $0.valueText, $0.place) })
+        if wide { return wideTable(sensors) }
+        return Table(
+            columns: columns, expendable: ["PLACE", "KIND", "RATE", "PRESENCE", "SEEN", "STATE"],
+            rows: sensors.map { cells($0, $0.valueText, $0.place) })
     }
 
     private static let columns: [Table.Column] = [
-        .text("SERIAL"), .text("KIND"), .text("STATE"), .text("PRESENCE"), .number("RATE"), .number("SEEN"),
-        .long("VALUE"), .long("PLACE"),
+        .name("SERIAL"), .text("KIND"), .text("STATE"), .text("PRESENCE"), .number("RATE"), .number("SEEN"),
+        .text("VALUE"), .long("PLACE"),
     ]
 
     private static func cells(_ sensor: SensorSummary, _ value: String?, _ place: String?) -> [Cell] {

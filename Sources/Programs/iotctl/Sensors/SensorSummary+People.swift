@@ -10,17 +10,22 @@ extension SensorSummary {
         guard let clock else { return Cell(nil) }
         let tone: Tone = clock == .ok ? .plain : .bad
         guard let offset = clockOffsetSeconds else { return Cell("\(clock)", tone) }
-        let sign = offset < 0 ? "-" : "+"
         let amount = abs(offset) < 10_000_000_000 ? Duration.seconds(abs(offset)).short : "\(abs(offset).short)s"
+        let sign = amount == "0ms" ? "" : offset < 0 ? "-" : "+"
         return Cell(clock == .ok ? sign + amount : "\(clock) \(sign)\(amount)", tone)
     }
 
     /// The tags for people: "hall=3,line=2".
     var tagsText: String { tagsJSON == "{}" ? "" : (JSONValue(json: tagsJSON) ?? .null).tagsText }
 
-    /// The newest value of the first channel and the number of further channels, for people: "x 3.97 m/s² +2".
+    /// The newest value of the first channel and the number of further channels, for people: "x 3.97 m/s² +2". Devices choose
+    /// names and units, of which 12 and 8 characters are shown.
     var valueText: String? {
-        values.first.map { valueCount > 1 ? "\($0.text(\.compact)) +\(valueCount - 1)" : $0.text(\.compact) }
+        values.first.map { value in
+            var value = value
+            (value.name, value.unit) = (value.name.cutInside(to: 12), value.unit.cut(to: 8))
+            return valueCount > 1 ? "\(value.text(\.compact)) +\(valueCount - 1)" : value.text(\.compact)
+        }
     }
 
     /// The newest values of all channels, for people: "x 3.97123 m/s², y 0.1 m/s²".

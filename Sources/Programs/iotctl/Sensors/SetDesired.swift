@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Control
+internal import Model
 internal import Postgres
 internal import Records
 internal import Service
@@ -39,8 +40,11 @@ struct SetDesired: AsyncParsableCommand {
 
             sensor-registry sends changes to the sensors, and to a sensor that is offline
             when it returns. With --wait done iotctl waits until the sensors report the
-            properties. Exit code 3: some sensors did not report them within --timeout;
-            the properties stay desired.
+            properties, or until they answer that they refuse them. The properties stay
+            desired in any case.
+
+            Exit codes with --wait done: 0 all sensors report the properties; 1 a sensor
+            failed to set them; 3 timed out; 4 rejected by a sensor.
             """)
 
     @Argument(
@@ -83,15 +87,29 @@ struct SetDesired: AsyncParsableCommand {
             let sorted = twins.sorted { (places[$0.serial] ?? 0) < (places[$1.serial] ?? 0) }
             try show(sorted)
             if selection.dryRun { Talk.say("dry run: \(twins.count.sensors) would be changed; nothing was changed") }
-            let late = twins.count { $0.outcome == .timedOut }
-            if late > 0 {
-                throw Failure(
-                    ExitStatus.timedOut,
-                    "\(late.sensors) did not report the properties within \(timeout.short); they stay desired, see describe sensor"
-                )
-            }
+            try end(sorted)
         }
     }
+
+    /// Ends with the exit code of the worst outcome.
+    private func end(_ twins: [TwinChange]) throws {
+        var failure = Failure(CommandOptions.status(CommandOutcome.worst(twins.compactMap(\.outcome.ofCommand))))
+        let refused = twins.filter { $0.outcome == .rejected || $0.outcome == .failed }
+        failure.lines = refused.prefix(Self.refusalsMax).map {
+            "\($0.serial) \($0.outcome.rawValue): \($0.view.reason)"
+        }
+        if refused.count > Self.refusalsMax {
+            failure.lines.append("\((refused.count - Self.refusalsMax).sensors) more refused the properties")
+        }
+        let late = twins.count { $0.outcome == .timedOut }
+        if late > 0 { failure.lines.append("\(late.sensors) did not report the properties within \(timeout.short)") }
+        if failure.lines.isEmpty { return }
+        failure.lines.append("the properties stay desired; iotctl describe sensor shows them")
+        throw failure
+    }
+
+    /// The most refusals that are printed one by one.
+    private static let refusalsMax = 3
 
     private func change(
         _ serials: [String], _ changes: [DesiredChange], _ store: StoreConnection
@@ -118,7 +136,7 @@ struct SetDesired: AsyncParsableCommand {
         let records = try await store.changeDesired(of: serials, apply)
         if let sensor = serials.first, serials.count == 1 { try await hint(changes, sensor, store) }
         guard waitFor == .done else { return records.map { TwinChange($0, .changed) } }
-        let offline = try await store.offlineSensors(among: serials)
+        let offline = try await store.absentSensors(among: serials).filter { $0.presence == .offline }
         if !offline.isEmpty {
             let subject = serials.count == 1 ? serials[0] : "\(offline.count) of \(serials.count) sensors"
             Talk.say(
@@ -128,7 +146,7 @@ struct SetDesired: AsyncParsableCommand {
         return try await wait(records.map { TwinChange($0, .changed) }, for: changes, store)
     }
 
-    /// Waits until every sensor reports the properties, or until the timeout.
+    /// Waits until every sensor reports the properties or refuses them, or until the timeout.
     private func wait(
         _ twins: [TwinChange], for changes: [DesiredChange], _ store: StoreConnection
     ) async throws -> [TwinChange] {
@@ -140,7 +158,17 @@ struct SetDesired: AsyncParsableCommand {
         while true {
             done += open.filter { $0.drift(of: changes).isEmpty }.map { $0.with(.reported) }
             open.removeAll { $0.drift(of: changes).isEmpty }
-            bar.show(of: twins.count, ended: done.count, open: open.count, counts: [("reported", done.count)])
+            let refusals = try await refusals(of: open, store)
+            for twin in open {
+                guard let refusal = refusals[twin.serial], !twin.drift(of: changes, in: refusal).isEmpty else {
+                    continue
+                }
+                let outcome: TwinChange.Outcome =
+                    refusal.state == CommandLife.State.rejected.rawValue ? .rejected : .failed
+                done.append(twin.with(outcome, reason: refusal.reason))
+                open.removeAll { $0.serial == twin.serial }
+            }
+            bar.show(of: twins.count, ended: done.count, open: open.count, counts: TwinChange.Outcome.counts(done))
             let elapsed = start.duration(to: .now)
             if open.isEmpty || elapsed >= timeout { return done + open.map { $0.with(.timedOut) } }
             // A query for a large fleet is expensive.
@@ -148,6 +176,19 @@ struct SetDesired: AsyncParsableCommand {
             try await Task.sleep(for: min(pause, timeout - elapsed))
             open = try await store.twins(of: open.map(\.serial)).map { TwinChange($0, .changed) }
         }
+    }
+
+    /// The newest commands by which the registry asked sensors for these versions of their properties, and which they
+    /// rejected or failed to run, by serial.
+    private func refusals(of twins: [TwinChange], _ store: StoreConnection) async throws -> [String: CommandRecord] {
+        if twins.isEmpty { return [:] }
+        let versions = Dictionary(twins.map { ($0.serial, $0.twin.desired.version) }, uniquingKeysWith: max)
+        let commands = try await store.commands(
+            CommandFilter(
+                serials: twins.map(\.serial), states: [.rejected, .failed], countMax: max(100, 4 * twins.count)))
+        return Dictionary(
+            commands.filter { ($0.desiredVersion ?? -1) >= versions[$0.serial] ?? .max }.map { ($0.serial, $0) },
+            uniquingKeysWith: { newest, _ in newest })
     }
 
     /// A limit of a channel that does not exist raises no alarm; its name may be mistyped.
@@ -179,7 +220,8 @@ struct SetDesired: AsyncParsableCommand {
 
     private static func table(_ twins: [TwinChange]) -> Table {
         Table(
-            columns: [.text("SENSOR"), .number("VERSION"), .text("OUTCOME"), .text("NOT REPORTED")],
+            columns: [.name("SENSOR"), .number("VERSION"), .text("OUTCOME"), .long("NOT REPORTED")],
+            expendable: ["VERSION"],
             rows: twins.map {
                 [
                     Cell($0.serial), Cell("\($0.twin.desired.version)"), Cell(word: $0.outcome.rawValue),
@@ -200,26 +242,54 @@ private struct TwinChange {
         case reported
         /// The sensor did not report it within the timeout.
         case timedOut = "timed_out"
+        /// The sensor refused it.
+        case rejected
+        /// The sensor failed to set it.
+        case failed
+
+        /// The outcome of a command that means the same; nil: none was waited for.
+        var ofCommand: CommandOutcome? {
+            switch self {
+            case .planned, .changed: nil
+            case .reported: .succeeded
+            case .timedOut: .timedOut
+            case .rejected: .rejected
+            case .failed: .failed
+            }
+        }
+
+        /// How many changes have each outcome, for the progress.
+        static func counts(_ changes: [TwinChange]) -> [(word: String, count: Int)] {
+            [.reported, .rejected, .failed].compactMap { (outcome: Outcome) in
+                let count = changes.count { $0.outcome == outcome }
+                return count == 0 ? nil : (outcome.rawValue, count)
+            }
+        }
     }
 
     let twin: TwinRecord
     let outcome: Outcome
     let view: DesiredView
 
-    init(_ twin: TwinRecord, _ outcome: Outcome) {
+    init(_ twin: TwinRecord, _ outcome: Outcome, reason: String = "") {
         self.twin = twin
         self.outcome = outcome
-        view = DesiredView(twin, outcome: outcome.rawValue)
+        view = DesiredView(twin, outcome: outcome.rawValue, reason: reason)
     }
 
     var serial: String { twin.desired.serial }
 
-    func with(_ outcome: Outcome) -> TwinChange { TwinChange(twin, outcome) }
+    func with(_ outcome: Outcome, reason: String = "") -> TwinChange { TwinChange(twin, outcome, reason: reason) }
 
     /// The changed properties that the sensor does not report yet.
     func drift(of changes: [DesiredChange]) -> [DriftView] {
         let paths = changes.map { $0.path.joined(separator: ".") }
         return view.drift.filter { drift in paths.contains { drift.path == $0 || drift.path.hasPrefix($0 + ".") } }
+    }
+
+    /// Those of them that a command asked for.
+    func drift(of changes: [DesiredChange], in command: CommandRecord) -> [DriftView] {
+        drift(of: changes).filter { command.desiredProperties.contains($0.path) }
     }
 
     /// "rate_hz=1000 (has 500)", for people.
@@ -233,7 +303,8 @@ private struct TwinChange {
     var line: FleetReport.Line {
         FleetReport.Line(
             sensor: serial, outcome: outcome.rawValue,
-            severity: outcome == .timedOut ? CommandOutcome.timedOut.severity : 0, milliseconds: nil, reason: driftText)
+            severity: outcome.ofCommand?.severity ?? 0, milliseconds: nil,
+            reason: view.reason.isEmpty ? driftText : view.reason)
     }
 
     func text(_ style: Style, showsDrift: Bool) -> String {

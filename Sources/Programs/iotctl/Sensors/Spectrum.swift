@@ -83,9 +83,10 @@ struct Spectrum: AsyncParsableCommand {
         let found = spectrum.peaks(peaks)
         try output.show(view) { _, style in
             let rate = spectrum.resolution * Double(count)
-            var text =
+            let title =
                 "\(sensor) \(name): \(count) samples at \(rate.short) Hz, a line each \(spectrum.resolution.short) Hz, "
-                + "|mean| \(spectrum.amplitudes[0].short) \(unit.printable)\n"
+                + "|mean| \(spectrum.amplitudes[0].short) \(unit.printable)"
+            var text = title.folded(to: style.width) + "\n"
             if let size = Screen.size, ProcessInfo.processInfo.environment["TERM"] != "dumb" {
                 let plot = SpectrumPlot(spectrum: spectrum, isLinear: linear)
                 text += plot.lines(columns: size.columns, rows: Self.rows).map { $0 + "\n" }.joined()

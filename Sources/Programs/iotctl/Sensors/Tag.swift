@@ -66,7 +66,7 @@ struct Tag: AsyncParsableCommand {
 
     private static func table(_ records: [TagsRecord]) -> Table {
         Table(
-            columns: [.text("SENSOR"), .text("CHANGED"), .text("TAGS")],
+            columns: [.name("SENSOR"), .text("CHANGED"), .long("TAGS")],
             rows: records.map {
                 [
                     Cell($0.serial), Cell($0.isChanged ? "yes" : "no"),

@@ -82,7 +82,7 @@ struct WaitSensor: AsyncParsableCommand {
 
     private static func table(_ results: [WaitedForView]) -> Table {
         Table(
-            columns: [.text("SENSOR"), .text("MET"), .number("MS"), .long("UNMET")],
+            columns: [.name("SENSOR"), .text("MET"), .number("MS"), .long("UNMET")], expendable: ["MS"],
             rows: results.map {
                 [
                     Cell($0.sensor), $0.isMet ? Cell("yes", .good) : Cell("no", .bad), Cell(String($0.milliseconds)),

@@ -63,9 +63,10 @@ extension PartitionStatus {
     static func table(_ partitions: [PartitionStatus]) -> Table {
         Table(
             columns: [
-                .text("STREAM"), .long("OWNER"), .number("EPOCH"), .number("LEASE"), .number("OFFSET"),
+                .name("STREAM"), .long("OWNER"), .number("EPOCH"), .number("LEASE"), .number("OFFSET"),
                 .number("COMMIT"), .number("MSG/S"), .number("LAG"), .wideNumber("INCARNATION"),
             ],
+            expendable: ["EPOCH", "LEASE", "OFFSET", "OWNER", "COMMIT"],
             rows: partitions.map { partition in
                 let record = partition.record
                 let isLate = (record.leaseLeft ?? .zero) <= .zero

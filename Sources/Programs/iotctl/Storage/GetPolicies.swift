@@ -41,7 +41,7 @@ extension PolicyRecord {
             columns: [
                 .text("TIER"), .number("KEEP"), .number("COLUMNSTORE"), .text("SET BY"), .text("OLDEST"),
                 .text("NEXT DROP"), .number("OVERDUE"),
-            ],
+            ], expendable: ["SET BY", "NEXT DROP", "OLDEST"],
             rows: policies.map { policy in
                 [
                     Cell(policy.tier.rawValue), Cell(policy.keep?.short ?? "forever"),

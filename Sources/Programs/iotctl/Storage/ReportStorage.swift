@@ -18,7 +18,8 @@ struct ReportStorage: AsyncParsableCommand {
             Growth comes from the sizes that sensor-registry records every hour. The
             report predicts when the disk is full if the registry has the setting
             DATABASE_DISK. DEAD is the share of rows that were changed or deleted and that
-            vacuum has not removed yet. OLDEST is the date of the oldest datum, as in
+            vacuum has not removed yet. ROWS is counted in small tables, and the
+            server's estimate (~) of others. OLDEST is the date of the oldest datum, as in
             iotctl get policies.
             """)
 
@@ -29,7 +30,7 @@ struct ReportStorage: AsyncParsableCommand {
             let report = try await Connections().store().storageReport()
             let view = StorageReportView(report, words: report.words)
             try output.show(view) { wide, style in
-                view.words + "\n\n" + report.table(wide: wide).text(wide: wide, style)
+                view.words.folded(to: style.width) + "\n\n" + report.table(wide: wide).text(wide: wide, style)
             }
         }
     }
@@ -95,11 +96,12 @@ extension StorageReport {
             columns: [
                 .text("TABLE"), .number("SIZE"), .number("A DAY"), .number("ROWS"), .number("CHUNKS"), .text("OLDEST"),
                 .number("DEAD"), .wideNumber("INDEX"), .wideNumber("BESIDE"), .wideNumber("COMPRESSED"),
-            ],
+            ], expendable: ["CHUNKS", "DEAD", "A DAY", "OLDEST"],
             rows: shown.map { table in
                 [
                     Cell(table.table), Cell(table.bytes.bytesForPeople),
-                    Cell(table.bytesPerDay.map { Int64($0).bytesForPeople }), Cell(Double(table.rows).short),
+                    Cell(table.bytesPerDay.map { Int64($0).bytesForPeople }),
+                    Cell((table.areRowsCounted ? "" : "~") + Double(table.rows).short),
                     Cell(table.chunks.map(String.init)), Cell(table.oldest?.text(.day)),
                     Cell(
                         table.deadRatio.map { "\(Int($0 * 100))%" }, (table.deadRatio ?? 0) > 0.3 ? .doubtful : .plain),

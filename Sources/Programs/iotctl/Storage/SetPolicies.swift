@@ -13,15 +13,16 @@ struct SetPolicies: AsyncParsableCommand {
         abstract: "Changes how long data are kept, and when they are compressed.",
         discussion: """
             Examples:
-              iotctl set policies measurement=30d sensor_log=7d
+              iotctl set policies measurement=30d sensor_log=14d
               iotctl set policies measurement_1d=forever
               iotctl set policies measurement.columnstore=1d alarm=365d
-              iotctl set policies measurement=7d --dry-run
+              iotctl set policies measurement=10d --dry-run
 
             Older data are dropped within a minute on TimescaleDB's Apache edition, within
             the hour on the community edition, whole chunks at a time, and cannot be
             restored. So a policy that would drop data now must be confirmed. .columnstore
-            is the age at which a chunk is compressed (community edition), or never.
+            is the age at which a chunk is compressed (community edition), or never. Data
+            cannot be dropped before it is compressed: that is refused.
 
             A policy that sensor-registry's configuration sets (POLICIES, --policy) is
             changed there.
@@ -52,7 +53,11 @@ struct SetPolicies: AsyncParsableCommand {
         try await perform {
             let changes = try changes()
             let store = try Connections().acting(unless: dryRun).store()
-            let goes = try await Self.loss(by: changes, in: store)
+            let present = try await store.policies(readingOldest: false)
+            do {
+                try PolicyContradiction.check(changes, on: present.map { ($0.tier, $0.keep, $0.columnstoreAfter) })
+            } catch let error as PolicyContradiction { throw Failure(ExitStatus.usage, error.description) }
+            let goes = try await Self.loss(by: changes, on: present, in: store)
             if !goes.isEmpty, !dryRun { try confirmation.require(for: "delete \(goes.joined(separator: ", "))") }
             if dryRun {
                 Talk.say(
@@ -71,10 +76,11 @@ struct SetPolicies: AsyncParsableCommand {
     }
 
     /// The chunks and rows that the changes drop and the present policies keep.
-    private static func loss(by changes: [PolicyChange], in store: StoreConnection) async throws -> [String] {
+    private static func loss(
+        by changes: [PolicyChange], on present: [PolicyRecord], in store: StoreConnection
+    ) async throws -> [String] {
         let now = try await store.server().now
-        let today = Dictionary(
-            try await store.policies(readingOldest: false).map { ($0.tier, $0.keep) }, uniquingKeysWith: { $1 })
+        let today = Dictionary(present.map { ($0.tier, $0.keep) }, uniquingKeysWith: { $1 })
         var words: [String] = []
         for change in changes where change.aspect == .keep {
             guard let keep = change.duration else { continue }

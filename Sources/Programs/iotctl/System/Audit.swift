@@ -27,7 +27,9 @@ struct Audit: AsyncParsableCommand {
             Causes: sensor restarted, dropped at source (as the sensor reported), broker
             retention, stream reset, quarantined, still late (or not known). Devices that
             do not number their messages are shown as "not numbered": their losses are not
-            known, and STORED counts their rows of the last 24 h, or since --since.
+            known, and STORED is the number of their rows of the last 24 h, or since
+            --since. If a sensor's history was deleted while it was publishing, the deleted
+            frames of that boot are missing; the audit says so.
             """)
 
     /// Missing ranges of a boot that are printed without `-o wide`.
@@ -88,17 +90,30 @@ struct Audit: AsyncParsableCommand {
         let losses = losses(audits, wide)
         return boots(audits).text(wide: wide, style)
             + (losses.rows.isEmpty ? "" : "\nMissing:\n" + losses.text(wide: wide, style, indent: "  "))
+            + deletions(audits, style)
+    }
+
+    /// Which of the missing frames were deleted.
+    private func deletions(_ audits: [SensorAudit], _ style: Style) -> String {
+        let lines = audits.compactMap { audit in
+            audit.historyDeletedAt.map { time in
+                "\(audit.serial): its history was deleted at \(time.short) UTC; the missing frames from 0 on are those "
+                    + "that were stored before, until the device restarts."
+            }
+        }
+        return lines.isEmpty ? "" : "\n" + lines.map { $0.folded(to: style.width) + "\n" }.joined()
     }
 
     private func boots(_ audits: [SensorAudit]) -> Table {
         Table(
             columns: [
-                .text("SERIAL"), .text("BOOT"), .number("PUBLISHED"), .number("STORED"), .number("MISSING"),
+                .name("SERIAL"), .text("BOOT"), .number("PUBLISHED"), .number("STORED"), .number("MISSING"),
                 .number("DUPLICATES"), .wideNumber("GIVEN UP"),
-            ],
+            ], expendable: ["DUPLICATES", "PUBLISHED"],
             rows: audits.flatMap { audit -> [[Cell]] in
                 if let rows = audit.unnumberedRows {
-                    let count = rows < SensorAudit.rowsMax ? "\(rows)" : "\(rows) or more"
+                    let more = rows < SensorAudit.rowsMax ? "" : " or more"
+                    let count = rows == 1 ? "1 row" : "\(rows) rows\(more)"
                     return [[Cell(audit.serial), "not numbered", "-", Cell(count), "-", "-", "-"]]
                 }
                 if audit.boots.isEmpty { return [[Cell(audit.serial), "-", "0", "0", "0", "0", "0"]] }
@@ -134,8 +149,8 @@ struct Audit: AsyncParsableCommand {
             }
         }
         return Table(
-            columns: [.text("SERIAL"), .text("BOOT"), .text("SEQUENCES"), .number("FRAMES"), .text("CAUSE")], rows: rows
-        )
+            columns: [.name("SERIAL"), .text("BOOT"), .text("SEQUENCES"), .number("FRAMES"), .long("CAUSE")],
+            expendable: ["BOOT"], rows: rows)
     }
 }
 

@@ -100,17 +100,6 @@ struct DoctorText {
 
     /// The text wrapped to the width behind the indent; a longer word has a line of its own.
     static func wrapped(_ text: String) -> String {
-        var lines = [""]
-        for word in text.split(separator: " ") {
-            let last = lines[lines.count - 1]
-            if last.isEmpty {
-                lines[lines.count - 1] = String(word)
-            } else if last.count + 1 + word.count <= width - indent {
-                lines[lines.count - 1] = "\(last) \(word)"
-            } else {
-                lines.append(String(word))
-            }
-        }
-        return lines.joined(separator: "\n" + String(repeating: " ", count: indent)) + "\n"
+        text.folded(to: width - indent).replacing("\n", with: "\n" + String(repeating: " ", count: indent)) + "\n"
     }
 }

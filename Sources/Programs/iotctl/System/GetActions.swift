@@ -59,14 +59,14 @@ struct GetActions: AsyncParsableCommand {
     private static func table(_ actions: [OperatorAction]) -> Table {
         Table(
             columns: [
-                .text("AT"), .text("ACTION"), .long("SENSOR"), .long("NEW"), .number("ROWS"), .long("ISSUER"),
+                .text("AT"), .text("ACTION"), .name("SENSOR"), .name("NEW"), .number("ROWS"), .long("ISSUER"),
                 .wide("FINISHED"), .wideNumber("ID"),
-            ],
+            ], expendable: ["ROWS", "ISSUER"],
             rows: actions.map {
                 [
-                    Cell($0.at.short), Cell(word: $0.kind.rawValue), Cell($0.serial), Cell($0.newSerial),
+                    Cell(at: $0.at), Cell(word: $0.kind.rawValue), Cell($0.serial), Cell($0.newSerial),
                     Cell($0.kind == .deleteWithHistory ? String($0.rowsDeleted) : nil), Cell($0.issuer),
-                    Cell($0.finishedAt?.short), Cell(String($0.id)),
+                    Cell(at: $0.finishedAt), Cell(String($0.id)),
                 ]
             })
     }

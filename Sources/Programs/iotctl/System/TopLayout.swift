@@ -15,10 +15,6 @@ struct TopLayout {
 
     /// Alarms that are always shown, also on a small screen.
     private static let alarmsMax = 3
-    /// The columns that a narrow terminal leaves out, the least important first.
-    private static let partitionExtras = ["EPOCH", "LEASE", "OFFSET", "OWNER", "COMMIT"]
-    private static let sensorExtras = ["KIND", "AGE", "PRESENCE", "SAMPLES/S", "STATE"]
-    private static let alarmExtras = ["LASTED", "LIMIT", "CHANNEL"]
 
     /// The figures to show.
     let model: TopModel
@@ -37,12 +33,14 @@ struct TopLayout {
         let model = model.filtered(by: controls?.filter ?? "")
         let rows = size.rows - (controls == nil ? 0 : 1)
         let head = self.head(size.columns)
-        var alarms = section(GetAlarms.table(model.fleet.alarms), dropping: Self.alarmExtras, size.columns)
+        var list = GetAlarms.table(model.fleet.alarms)
+        list.expendable = ["LASTED", "LIMIT", "CHANNEL"]
+        var alarms = section(list, size.columns)
         if alarms.count > Self.alarmsMax + 2, alarms.count > rows / 3 {
             alarms.removeLast(alarms.count - max(Self.alarmsMax + 2, rows / 3))
         }
-        var partitions = section(PartitionStatus.table(model.partitions), dropping: Self.partitionExtras, size.columns)
-        let sensors = section(Self.table(model.fleet.sensors), dropping: Self.sensorExtras, size.columns)
+        var partitions = section(PartitionStatus.table(model.partitions), size.columns)
+        let sensors = section(Self.table(model.fleet.sensors), size.columns)
         let room = max(0, rows - head.count - alarms.count)
         partitions = partitions.cut(to: max(room / 2, room - sensors.count))
         let visible = max(0, min(sensors.count, room - partitions.count) - 2)
@@ -72,14 +70,11 @@ struct TopLayout {
     }
 
     /// An empty line, the titles and the rows; no lines if the table has no rows.
-    private func section(_ table: Table, dropping extras: [String], _ width: Int) -> [String] {
+    private func section(_ table: Table, _ width: Int) -> [String] {
         guard !table.rows.isEmpty else { return [] }
         var style = style
         style.width = width
-        return [""]
-            + table.fitted(to: width, dropping: extras).text(wide: false, style).split(separator: "\n").map {
-                String($0)
-            }
+        return [""] + table.text(wide: false, style).split(separator: "\n").map { String($0) }
     }
 
     private func head(_ width: Int) -> [String] {
@@ -107,9 +102,9 @@ struct TopLayout {
     private static func table(_ sensors: [FleetSnapshot.Load]) -> Table {
         Table(
             columns: [
-                .long("SENSOR"), .long("KIND"), .text("STATE"), .text("PRESENCE"), .number("SAMPLES/S"),
+                .name("SENSOR"), .long("KIND"), .text("STATE"), .text("PRESENCE"), .number("SAMPLES/S"),
                 .number("AGE"), .number("ALARMS"),
-            ],
+            ], expendable: ["KIND", "AGE", "PRESENCE", "SAMPLES/S", "STATE"],
             rows: sensors.map {
                 [
                     Cell($0.serial), Cell($0.kind), Cell(word: $0.state), Cell(word: $0.presence),

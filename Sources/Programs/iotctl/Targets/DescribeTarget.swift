@@ -51,9 +51,9 @@ struct DescribeTarget: AsyncParsableCommand {
     private static func sensors(_ target: TargetDetail) -> Table {
         Table(
             columns: [
-                .text("SERIAL"), .text("KIND"), .text("STATE"), .text("PRESENCE"), .number("RATE"), .number("SEEN"),
+                .name("SERIAL"), .text("KIND"), .text("STATE"), .text("PRESENCE"), .number("RATE"), .number("SEEN"),
                 .number("AGE"), .wide("TAGS"),
-            ],
+            ], expendable: ["AGE", "KIND", "RATE", "SEEN"],
             rows: target.sensors.map(\.summary).map {
                 [
                     Cell($0.serial), Cell($0.kind), Cell(word: $0.state), Cell(word: $0.presence),
@@ -65,9 +65,9 @@ struct DescribeTarget: AsyncParsableCommand {
     private static func values(_ target: TargetDetail) -> Table {
         Table(
             columns: [
-                .text("SERIAL"), .long("CHANNEL"), .number("VALUE"), .text("UNIT"), .number("MIN"), .number("MAX"),
+                .name("SERIAL"), .name("CHANNEL"), .number("VALUE"), .text("UNIT"), .number("MIN"), .number("MAX"),
                 .number("RMS"), .number("AGE"),
-            ],
+            ], expendable: ["AGE", "MIN", "MAX", "RMS"],
             rows: target.sensors.flatMap { sensor in
                 sensor.channels.map {
                     [

@@ -28,9 +28,9 @@ struct GetTargets: AsyncParsableCommand {
     private static func table(_ targets: [TargetSummary]) -> Table {
         Table(
             columns: [
-                .text("NAME"), .number("SENSORS"), .number("AWAKE"), .number("ONLINE"), .number("ALARMS"),
+                .name("NAME"), .number("SENSORS"), .number("AWAKE"), .number("ONLINE"), .number("ALARMS"),
                 .long("DESCRIPTION"),
-            ],
+            ], expendable: ["DESCRIPTION", "AWAKE"],
             rows: targets.map {
                 [
                     Cell($0.name), Cell(String($0.sensors)), Cell(String($0.awake)),

@@ -32,7 +32,7 @@ struct Target: AsyncParsableCommand {
         let views = serials.map { AssignmentView(sensor: $0, target: target, isChanged: moved.contains($0)) }
         try output.show(views) { wide, style in
             let table = Table(
-                columns: [.text("SENSOR"), .text("TARGET"), .text("CHANGED")],
+                columns: [.name("SENSOR"), .name("TARGET"), .text("CHANGED")],
                 rows: views.map { [Cell($0.sensor), Cell($0.target), Cell($0.isChanged ? "yes" : "no")] })
             return table.text(wide: wide, style)
         }

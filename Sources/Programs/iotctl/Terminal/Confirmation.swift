@@ -26,11 +26,13 @@ struct Confirmation: ParsableArguments {
     /// - Parameters:
     ///   - action: the action in the imperative, without punctuation at its end: "send sleep to 5 sensors".
     ///   - notes: what the user should know before answering, one line each.
+    /// - Returns: whether the user was asked, and so has read the notes.
     /// - Throws: `Failure`: `usage` if `--yes` is missing and there is no terminal, `failed` if the answer is not yes.
-    func require(for action: String, notes: [String] = []) throws {
+    @discardableResult
+    func require(for action: String, notes: [String] = []) throws -> Bool {
         let isTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1
         switch Self.step(yes: yes, isTerminal: isTerminal) {
-        case .proceed: return
+        case .proceed: return false
         case .refuse: throw Failure(ExitStatus.usage, "confirmation required: \(action); add --yes")
         case .ask:
             for note in notes { Talk.say(note) }
@@ -38,6 +40,7 @@ struct Confirmation: ParsableArguments {
             guard ["y", "yes"].contains(readLine()?.lowercased()) else {
                 throw Failure(ExitStatus.failed, "not confirmed: \(action); nothing was done")
             }
+            return true
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Time
 
 /// The severity of a cell, shown as a colour on a terminal.
 enum Tone: String {
@@ -46,13 +47,24 @@ struct Style {
 struct Cell: ExpressibleByStringLiteral {
     /// The text without control characters, which a terminal would obey: texts come from devices.
     let text: String
+    /// The text for a terminal that is too narrow for the table: the beginning of an id, a time without its year. The same
+    /// as `text` if there is no shorter one.
+    let brief: String
     /// The cell's tone.
     let tone: Tone
 
     /// A cell; "-" for nil or an empty text.
-    init(_ text: String?, _ tone: Tone = .plain) {
+    init(_ text: String?, brief: String? = nil, _ tone: Tone = .plain) {
         self.text = text.flatMap { $0.isEmpty ? nil : $0.printable } ?? "-"
+        self.brief = brief?.printable ?? self.text
         self.tone = tone
+    }
+
+    /// A time in UTC, to the second; its brief form has no year, if that is the current one.
+    init(at time: Timestamp?) {
+        let text = time?.short
+        let year = Timestamp.now.short.prefix(5)
+        self.init(text, brief: text.flatMap { $0.hasPrefix(year) ? String($0.dropFirst(year.count)) : nil })
     }
 
     /// A word in the tone that it stands for.
@@ -62,22 +74,34 @@ struct Cell: ExpressibleByStringLiteral {
     init(stringLiteral text: String) { self.init(text) }
 }
 
-/// A table of text whose columns are as wide as their longest cell.
+/// A table of text whose columns are as wide as their longest cell, as far as the terminal has room.
 struct Table {
     struct Column {
+        /// How far a column gives way in a terminal that is too narrow.
+        enum Give {
+            /// Texts are not cut.
+            case none
+            /// Texts lose their ends.
+            case end
+            /// Texts lose their middles, after those of other columns have lost their ends: names often differ at both ends.
+            case middle
+        }
+
         /// The title in the first line.
         var title: String
         /// Whether the column holds numbers, which are right-aligned.
         var isNumeric = false
         /// Whether the column is shown with `-o wide` only.
         var isWide = false
-        /// Whether texts may be cut if the terminal is too narrow.
-        var isLong = false
+        /// What may be cut from its texts.
+        var give = Give.none
 
         /// A column of texts.
         static func text(_ title: String) -> Column { Column(title: title) }
         /// A column of texts that may be cut.
-        static func long(_ title: String) -> Column { Column(title: title, isLong: true) }
+        static func long(_ title: String) -> Column { Column(title: title, give: .end) }
+        /// A column of names, such as serial numbers.
+        static func name(_ title: String) -> Column { Column(title: title, give: .middle) }
         /// A column of numbers.
         static func number(_ title: String) -> Column { Column(title: title, isNumeric: true) }
         /// A column of texts for `-o wide`.
@@ -88,57 +112,47 @@ struct Table {
 
     /// The columns from left to right.
     var columns: [Column]
+    /// The titles of the columns that a narrow terminal leaves out, the least important first.
+    var expendable: [String] = []
     /// The rows, each with one cell for each column.
     var rows: [[Cell]]
 
-    /// Minimum width that a long text is cut to, in characters.
-    private static let longMin = 8
-
-    /// The table's lines, titles first; each ends with a line feed. With `wide` no text is cut.
+    /// The table's lines, titles first; each ends with a line feed. With `wide` it is not fitted to the terminal.
     func text(wide: Bool, _ style: Style, indent: String = "", hasTitles: Bool = true) -> String {
-        let shown = columns.indices.filter { wide || !columns[$0].isWide }
         let lines = (hasTitles ? [columns.map { Cell($0.title) }] : []) + rows
-        var widths = shown.map { index in lines.reduce(0) { max($0, $1[index].text.width) } }
-        if let width = style.width, !wide { shrink(&widths, shown, to: width - indent.count) }
+        let shown = shown(lines, wide: wide, in: wide ? nil : style.width.map { $0 - indent.width })
         var text = ""
         for cells in lines {
             text += indent
-            for (index, width) in zip(shown, widths) {
-                if index != shown.first { text += "  " }
-                append(cells[index], to: &text, width, columns[index].isNumeric, isLast: index == shown.last, style)
+            for place in shown {
+                if place.column != shown.first?.column { text += "  " }
+                append(cells[place.column], to: &text, place, isLast: place.column == shown.last?.column, style)
             }
             text += "\n"
         }
         return text
     }
 
-    /// Narrows the columns of long texts, the widest first, until the lines fit.
-    private func shrink(_ widths: inout [Int], _ shown: [Int], to width: Int) {
-        var excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
-        while excess > 0 {
-            let long = shown.indices.filter {
-                columns[shown[$0]].isLong && widths[$0] > max(Self.longMin, columns[shown[$0]].title.count)
-            }
-            guard let widest = long.max(by: { widths[$0] < widths[$1] }) else { return }
-            widths[widest] -= 1
-            excess -= 1
-        }
-    }
-
-    private func append(
-        _ cell: Cell, to text: inout String, _ width: Int, _ isNumeric: Bool, isLast: Bool, _ style: Style
-    ) {
-        let shown = cell.text.cut(to: width)
-        let space = String(repeating: " ", count: max(0, width - shown.width))
-        if isNumeric { text += space }
+    private func append(_ cell: Cell, to text: inout String, _ place: Shown, isLast: Bool, _ style: Style) {
+        let column = columns[place.column]
+        let whole = place.isBrief ? cell.brief : cell.text
+        let shown = column.give == .middle ? whole.cutInside(to: place.width) : whole.cut(to: place.width)
+        let space = String(repeating: " ", count: max(0, place.width - shown.width))
+        if column.isNumeric { text += space }
         text += style.paint(shown, cell.tone)
-        if !isNumeric, !isLast { text += space }
+        if !column.isNumeric, !isLast { text += space }
     }
 }
 
 extension String {
     /// The text cut to `width` characters, with an ellipsis at the end if it was longer.
     func cut(to width: Int) -> String { self.width <= width ? self : prefix(max(0, width - 1)) + "…" }
+
+    /// The text cut to `width` characters, with an ellipsis in its middle if it was longer.
+    func cutInside(to width: Int) -> String {
+        let rest = max(0, width - 1)
+        return self.width <= width ? self : prefix(rest - rest / 2) + "…" + suffix(rest / 2)
+    }
 
     /// The number of characters. Below U+0300, where the first combining character is, each scalar without control
     /// characters is one: then their limits need not be looked for.

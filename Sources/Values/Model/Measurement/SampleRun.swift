@@ -45,12 +45,32 @@ public struct SampleRun: Sendable, Equatable {
         return runs
     }
 
+    /// Whether this run holds all samples of another one, at the same times and bit for bit, and at the same rate.
+    public func contains(_ other: SampleRun) -> Bool {
+        guard rate == other.rate, start <= other.start, other.last <= last else { return false }
+        let parts = within(other.start..<other.last.advanced(byNanoseconds: 1))
+        return parts.count == 1 && parts[0].start == other.start && parts[0].samples.hasSameBits(as: other.samples)
+    }
+
     /// The nanoseconds from the last sample to the first sample of `next`, if that run does not follow at the rate; nil
     /// if it follows.
     public func gap(before next: SampleRun) -> Int64? {
         let wait = next.start.nanoseconds(since: last)
         guard let rate else { return nil }
         return wait > rate.nanoseconds(toSample: 1) &* 3 / 2 ? wait : nil
+    }
+}
+
+extension Samples {
+    /// Whether both are the same samples bit for bit: a NaN equals itself, and 0 does not equal -0.
+    fileprivate func hasSameBits(as other: Samples) -> Bool {
+        switch (self, other) {
+        case (.floats(let left), .floats(let right)): left.map(\.bitPattern) == right.map(\.bitPattern)
+        case (.counts(let left, let scale, let offset), .counts(let right, let otherScale, let otherOffset)):
+            left == right && scale.bitPattern == otherScale.bitPattern && offset.bitPattern == otherOffset.bitPattern
+        case (.value(let left), .value(let right)): left.bitPattern == right.bitPattern
+        case (.floats, _), (.counts, _), (.value, _): false
+        }
     }
 }
 

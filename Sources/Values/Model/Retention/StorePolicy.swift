@@ -110,6 +110,37 @@ public struct PolicyChange: Sendable, Equatable {
     }
 }
 
+/// Data that would be dropped before it is compressed.
+public struct PolicyContradiction: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The kind of data.
+    public var tier: StoreTier
+
+    /// The description for operators.
+    public var description: String {
+        "\(tier.rawValue) would be dropped before it is compressed; add \(tier.rawValue).columnstore=never, or a time "
+            + "that is not longer"
+    }
+
+    /// Checks the policies that changes touch.
+    /// - Parameter policies: the present policies.
+    /// - Throws: `PolicyContradiction` for the first tier whose policies would contradict each other.
+    public static func check(
+        _ changes: [PolicyChange], on policies: [(tier: StoreTier, keep: Duration?, columnstoreAfter: Duration?)]
+    ) throws(PolicyContradiction) {
+        for var policy in policies where changes.contains(where: { $0.tier == policy.tier }) {
+            for change in changes where change.tier == policy.tier {
+                switch change.aspect {
+                case .keep: policy.keep = change.duration
+                case .columnstoreAfter: policy.columnstoreAfter = change.duration
+                }
+            }
+            if let keep = policy.keep, let after = policy.columnstoreAfter, after > keep {
+                throw PolicyContradiction(tier: policy.tier)
+            }
+        }
+    }
+}
+
 /// A forecast of the database's growth and of the time at which its volume is full.
 public struct StorageForecast: Sendable, Equatable {
     /// The fewest days until the volume is full that do not count as a fault.

@@ -4,6 +4,30 @@ import Testing
 @testable import Time
 
 @Suite struct StorePolicyTests {
+    /// Data that are dropped before they are compressed are never compressed.
+    @Test func aColumnstoreBehindTheRetentionIsRefused() throws {
+        func check(_ words: String...) throws {
+            let changes = try words.map { word in
+                try PolicyChange(word) { text in Int64(text.dropLast()).map { .seconds($0 * 86_400) } }
+            }
+            let days = { (count: Int64) in Duration.seconds(count * 86_400) }
+            try PolicyContradiction.check(
+                changes,
+                on: [(.measurement, days(30), days(7)), (.log, days(3), days(7)), (.days, nil, days(90))])
+        }
+        let error = #expect(throws: PolicyContradiction.self) { try check("measurement=3d") }
+        #expect(error?.description.hasPrefix("measurement would be dropped before it is compressed; ") == true)
+        #expect(throws: PolicyContradiction.self) { try check("measurement.columnstore=31d") }
+        #expect(throws: PolicyContradiction.self) { try check("measurement_1d=80d") }
+        try check("measurement=7d")
+        try check("measurement=3d", "measurement.columnstore=2d")
+        try check("measurement=3d", "measurement.columnstore=never")
+        try check("measurement_1d=forever")
+        // What is not touched is not refused.
+        try check("measurement=8d")
+        #expect(throws: PolicyContradiction.self) { try check("sensor_log=4d") }
+    }
+
     private static func days(_ text: String) -> Duration? {
         text.hasSuffix("d") ? Double(text.dropLast()).map { .seconds($0 * 86_400) } : nil
     }
