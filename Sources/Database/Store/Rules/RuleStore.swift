@@ -80,6 +80,7 @@ extension StoreConnection {
     ///   - issuer: the person, for the record.
     /// - Returns: what was done, in the order of the rules.
     /// - Throws: `StoreError`.
+    @discardableResult
     public func apply(rules: [Rule], isDry: Bool = false, issuer: String) throws -> [AppliedRule] {
         try transaction(timeout: .seconds(30)) { session in
             // One writer at a time, so that versions count without a gap.
