@@ -69,17 +69,22 @@ public enum FrameCodec {
             guard let block = unsafe message.blocks[index] else { continue }
             frame.blocks.append(try unsafe Self.block(block.pointee))
         }
-        if unsafe message.n_captures > 0 { frame.captures = try unsafe captures(message) }
-        // Cut off, a capture would be taken for the channel's own samples.
-        if frame.isCapture != (schema == Frame.captureSchema) {
-            throw Rejection(.invalidFrame, "schema \(schema) with \(frame.captures.count) captures")
+        if unsafe message.n_captures > 0 || schema == Frame.captureSchema {
+            frame.captures = try unsafe captures(message, schema)
         }
         return frame
     }
 
-    private static func captures(_ message: borrowing Iot__Frame) throws(Rejection) -> [CaptureMark] {
+    /// Not inlined, so that ordinary frames do not pay for it.
+    @inline(never)
+    private static func captures(
+        _ message: borrowing Iot__Frame, _ schema: UInt32
+    ) throws(Rejection) -> [CaptureMark] {
         let count = unsafe message.n_captures
-        guard count <= FrameLimits.capturesMax else { throw Rejection(.invalidFrame, "\(count) captures") }
+        // A capture that was cut off would be taken for the channel's own samples.
+        guard schema == Frame.captureSchema, (1...FrameLimits.capturesMax).contains(count) else {
+            throw Rejection(.invalidFrame, "schema \(schema) with \(count) captures")
+        }
         var captures: [CaptureMark] = []
         for index in 0..<count {
             guard let capture = unsafe message.captures[index] else { continue }

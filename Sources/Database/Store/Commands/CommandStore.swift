@@ -311,15 +311,20 @@ extension Session {
             """)
     }
 
-    /// Writes the commands that follow from alarms; the registry sends them. A sensor that was deleted gets none.
-    /// - Parameter actions: the actions of rules, by the rule's name.
-    func queueCommands(
-        of alarms: [(sensor: SensorID, edge: Alarm.Edge, alarm: Alarm)], actions: [String: [AlarmAction]]
-    ) throws {
+    /// Writes the commands that follow from alarms by the actions of their rules, as these are now; the registry sends them. A
+    /// sensor that was deleted gets none, and a rule that this release cannot read sends none.
+    func queueCommands(of alarms: [(sensor: SensorID, edge: Alarm.Edge, alarm: Alarm)]) throws {
+        if alarms.isEmpty { return }
+        let rows = try fetch(
+            """
+            SELECT name, body::text AS body FROM alarm_rule
+             WHERE name = ANY (\(Set(alarms.map(\.alarm.rule)).sorted())::text[]) AND body ? 'actions'
+            """)
+        if rows.isEmpty { return }
+        let rules = Dictionary(
+            try rows.map { (try $0.text("name"), try? $0.rule("body")) }, uniquingKeysWith: { first, _ in first })
         let commands = alarms.flatMap { sensor, edge, alarm in
-            (actions[alarm.rule] ?? []).enumerated().filter { $0.element.edge == edge }.map { index, action in
-                (sensor: sensor, command: action.command(for: alarm, index: index, now: .now))
-            }
+            (rules[alarm.rule]??.commands(for: alarm, edge, now: .now) ?? []).map { (sensor: sensor, command: $0) }
         }
         if commands.isEmpty { return }
         try run(

@@ -1,6 +1,5 @@
 public import Model
 public import Postgres
-public import Rules
 public import Time
 
 /// What an announcement, an answer or a command says of a sensor, with the broker's stamp.
@@ -98,14 +97,11 @@ extension StoreConnection {
     ///
     /// An alarm that was on its way when its sensor was deleted is written as cleared by the deletion, or not at all if the
     /// history was deleted too; one of a renamed sensor belongs to the sensor with the new name.
-    /// - Parameters:
-    ///   - actions: the actions of rules, by the rule's name. Their commands are written in the same transaction, once for
-    ///     each beginning and end of an alarm.
-    ///   - subscriptions: who is told: the outbox gets a row for each change of an alarm and each receiver.
+    /// The commands of their rules are written in the same transaction, once for each beginning and end of an alarm.
+    /// - Parameter subscriptions: who is told: the outbox gets a row for each change of an alarm and each receiver.
     /// - Throws: `StoreError`.
     public func record(
-        alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)], actions: [String: [AlarmAction]] = [:],
-        notifying subscriptions: [AlarmSubscription] = []
+        alarms: [(edge: Alarm.Edge, heard: Received<Alarm>)], notifying subscriptions: [AlarmSubscription] = []
     ) throws {
         // In order of id, so that two writers of the same alarms cannot wait for each other.
         let alarms = alarms.sorted { $0.heard.content.id < $1.heard.content.id }
@@ -150,7 +146,7 @@ extension StoreConnection {
                 }
                 if changed > 0 { news.append((sensor, edge, alarm)) }
             }
-            try session.queueCommands(of: news, actions: actions)
+            try session.queueCommands(of: news)
             try session.run(
                 """
                 UPDATE alarm a SET cleared_at = greatest(a.raised_at, s.deleted_at), clear_cause = 'sensor_deleted'

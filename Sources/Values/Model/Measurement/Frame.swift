@@ -20,7 +20,12 @@ public struct Frame: Sendable, Equatable {
     public var blocks: [Block]
     /// The event captures that the samples belong to; none in ordinary frames. Samples of captures are stored apart from
     /// the channel's own; they are neither newest values, nor judged by rules, nor part of statistics.
-    public var captures: [CaptureMark] = []
+    public var captures: [CaptureMark] {
+        get { marks ?? [] }
+        set { marks = newValue.isEmpty ? nil : newValue }
+    }
+    /// The captures, if there are any: the copies of an ordinary frame do not count references to an empty array.
+    private var marks: [CaptureMark]?
 
     /// A frame of these parts; `validate()` checks it.
     public init(
@@ -34,7 +39,7 @@ public struct Frame: Sendable, Equatable {
     }
 
     /// Whether the samples belong to event captures.
-    public var isCapture: Bool { !captures.isEmpty }
+    public var isCapture: Bool { marks != nil }
 
     /// The number of samples in all blocks together.
     public var sampleCount: Int { blocks.reduce(0) { $0 + $1.samples.count } }

@@ -15,7 +15,7 @@ public enum RuleAction: Sendable, Equatable {
 
     /// A command, with the usual life.
     public struct Command: Sendable, Equatable {
-        /// The command's name, such as `change_frequency`.
+        /// The command's name, such as `change_sample_frequency`.
         public var name: String
         /// Its arguments, by name.
         public var arguments: [String: String]
