@@ -71,6 +71,9 @@ static const unsigned char functions_names[] = {
 static const unsigned char functions_ingest[] = {
 #embed "../../Database/Store/Schema/Functions/ingest.sql"
 };
+static const unsigned char functions_rules[] = {
+#embed "../../Database/Store/Schema/Functions/rules.sql"
+};
 static const unsigned char functions_twin[] = {
 #embed "../../Database/Store/Schema/Functions/twin.sql"
 };
@@ -102,6 +105,7 @@ static const struct cschema_file functions[] = {
     FUNCTIONS(rollup),
     FUNCTIONS(names),
     FUNCTIONS(ingest),
+    FUNCTIONS(rules),
     FUNCTIONS(twin),
     FUNCTIONS(chart),
     FUNCTIONS(spectrum),

@@ -60,8 +60,9 @@ public struct RuleFile: Sendable, Equatable {
 
     private static func documents(_ yaml: String) throws(Invalid) -> [Node] {
         do {
-            let sequence = try Yams.compose_all(yaml: yaml)
-            let documents = Array(sequence)
+            var sequence = try Yams.compose_all(yaml: yaml)
+            var documents: [Node] = []
+            while let document = sequence.next() { documents.append(document) }
             // The sequence ends at an error, and keeps it.
             if let error = sequence.error { throw error }
             return documents

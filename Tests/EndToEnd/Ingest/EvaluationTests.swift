@@ -168,7 +168,7 @@ extension EndToEnd {
                 try services[owner].signal(SIGKILL)
                 let heard = try await heard(publisher)
                 #expect(heard.ids.count == 40 && Set(heard.clear.map(\.id)) == heard.ids)
-                #expect(Set(heard.trigger.map(\.epoch)).count == 2, "two owners")
+                #expect(Set(heard.trigger.map(\.epoch)).count >= 2, "two owners at least")
                 try await expectRecorded(system, 40)
             }
         }

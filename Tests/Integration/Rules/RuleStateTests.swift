@@ -82,7 +82,7 @@ extension Integration {
                     try await system.store.transaction { session in
                         try session.run(
                             "SELECT pg_advisory_xact_lock(\(0x69_6F_74), hashtext(\(lease.stream)))")
-                        try session.run("INSERT INTO sensor (serial) VALUES ('in a batch')")
+                        try session.run("INSERT INTO sensor (serial) VALUES ('in-a-batch')")
                         let done = DispatchSemaphore(value: 0)
                         Task {
                             try await other.save(state, of: lease)

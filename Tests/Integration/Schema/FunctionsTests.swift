@@ -26,6 +26,7 @@ extension Integration {
             "names_change()",
             "names_hold(bigint)",
             "names_version()",
+            "note_rule_change()",
             "oldest_datum(text,boolean)",
             "oldest_of(text)",
             "policies_apply()",

@@ -276,10 +276,12 @@ struct SchemaFiller {
             }
             do {
                 try await store.run(
-                    """
-                    INSERT INTO \(identifier: table.name) (\(names)) VALUES (\(values.joined(separator: ", ")))
-                    ON CONFLICT DO NOTHING
-                    """)
+                    columns.isEmpty
+                        ? "INSERT INTO \(identifier: table.name) DEFAULT VALUES"
+                        : """
+                        INSERT INTO \(identifier: table.name) (\(names)) VALUES (\(values.joined(separator: ", ")))
+                        ON CONFLICT DO NOTHING
+                        """)
                 return
             } catch let error as StoreError where error.sqlState == "23514" {
                 let broken = table.checks.first { "\(error)".contains("\"\($0.key)\"") }
