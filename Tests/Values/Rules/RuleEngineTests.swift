@@ -277,7 +277,7 @@ import Time
         var rule = Rule(name: "hot", condition: above, severity: .critical, runbook: "https://example.com/hot")
         rule.message = "{severity}: {sensor}/{channel} {value} {unit} > {limit} ({rule}) {"
         rule.actions = [
-            .command(.init(name: "awake")), .capture(.init(before: .seconds(1), after: .seconds(2))),
+            .command(.init(name: "awake")), .command(.init(name: "calibrate")),
             .command(.init(name: "sleep", moment: .clear)),
         ]
         #expect(rule.problems == [])

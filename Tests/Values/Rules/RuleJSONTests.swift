@@ -76,7 +76,7 @@ import Testing
     @Test func aWholeRule() throws {
         let text = """
             {"actions":[{"command":{"arguments":{"hertz":"1000"},"name":"change_frequency"}},\
-            {"capture":{"after":"5s","before":"2s"}},{"command":{"name":"sleep","on":"clear"}}],"enabled":false,\
+            {"command":{"name":"sleep","on":"clear"}}],"enabled":false,\
             "message":"{sensor} is hot","name":"pump-hot","runbook":"https://example.com/hot",\
             "schedule":{"maintenance":[{"days":["sun"],"from":"22:00","to":"06:00"}],\
             "maintenance_windows":[{"from":"2026-12-24T00:00:00.000000000Z","to":"2026-12-25T00:00:00.000000000Z"}],\
@@ -204,8 +204,8 @@ import Testing
         (
             Rule(
                 name: "r", condition: .dead(.init(below: 1)),
-                actions: [.capture(.init(before: .seconds(0), after: .seconds(0)))]),
-            "actions[0].capture: has no length"
+                actions: [.command(.init(name: ""))]),
+            "actions[0].command.name: is empty"
         ),
     ])
     func whatCannotBeEvaluatedIsNamed(rule: Rule, problem: String) throws {

@@ -2,8 +2,6 @@
 public enum RuleAction: Sendable, Equatable {
     /// A command to the sensor of the alarm.
     case command(Command)
-    /// The sensor stores its samples around the trigger at full rate.
-    case capture(Capture)
 
     /// On which edge of the alarm an action is taken.
     public enum Moment: String, Sendable, Codable, CaseIterable {
@@ -29,32 +27,13 @@ public enum RuleAction: Sendable, Equatable {
             self.moment = moment
         }
     }
-
-    /// An event capture.
-    public struct Capture: Sendable, Equatable {
-        /// How much before the trigger.
-        public var before: RuleDuration
-        /// How much after it.
-        public var after: RuleDuration
-
-        /// That much around the trigger.
-        public init(before: RuleDuration, after: RuleDuration) {
-            self.before = before
-            self.after = after
-        }
-    }
 }
 
 extension RuleAction: Codable {
-    /// Reads `command: {name, arguments, on}` or `capture: {before, after}`.
+    /// Reads `command: {name, arguments, on}`.
     /// - Throws: `DecodingError`.
     public init(from decoder: any Decoder) throws {
-        let object = try StrictContainer(decoder, ["command", "capture"])
-        let names = object.names
-        guard names.count == 1, let kind = names.first else {
-            throw object.fault(names.last ?? "command", "an action is one of command, capture")
-        }
-        self = kind == "command" ? .command(try object.required(kind)) : .capture(try object.required(kind))
+        self = .command(try StrictContainer(decoder, ["command"]).required("command"))
     }
 
     /// Writes the same object.
@@ -63,7 +42,6 @@ extension RuleAction: Codable {
         var object = encoder.container(keyedBy: AnyKey.self)
         switch self {
         case .command(let command): try object.encode(command, forKey: AnyKey("command"))
-        case .capture(let capture): try object.encode(capture, forKey: AnyKey("capture"))
         }
     }
 }
@@ -85,22 +63,5 @@ extension RuleAction.Command: Codable {
         try object.encode(name, forKey: AnyKey("name"))
         if !arguments.isEmpty { try object.encode(arguments, forKey: AnyKey("arguments")) }
         if moment != .trigger { try object.encode(moment, forKey: AnyKey("on")) }
-    }
-}
-
-extension RuleAction.Capture: Codable {
-    /// Reads `{before, after}`.
-    /// - Throws: `DecodingError`.
-    public init(from decoder: any Decoder) throws {
-        let object = try StrictContainer(decoder, ["before", "after"])
-        self.init(before: try object.required("before"), after: try object.required("after"))
-    }
-
-    /// Writes the same object.
-    /// - Throws: `EncodingError`.
-    public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: AnyKey.self)
-        try object.encode(before, forKey: AnyKey("before"))
-        try object.encode(after, forKey: AnyKey("after"))
     }
 }

@@ -62,7 +62,6 @@ extension Rule {
         actions.filter {
             switch $0 {
             case .command(let command): command.moment.rawValue == edge.rawValue
-            case .capture: edge == .trigger
             }
         }
     }
