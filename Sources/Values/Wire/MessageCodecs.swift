@@ -284,7 +284,7 @@ public enum AlarmCodec {
             bytes, as: "Alarm", unpack: { unsafe iot__alarm__unpack(nil, $0, $1) },
             release: { unsafe iot__alarm__free_unpacked($0, nil) })
         return try unsafe message.read { message throws(Rejection) in
-            let id = unsafe text(message.id, limit: 160)
+            let id = unsafe text(message.id, limit: FrameLimits.alarmBytesMax)
             let rule = unsafe text(message.rule, limit: 160)
             guard !id.isEmpty, !rule.isEmpty, let channel = unsafe Int16(exactly: message.channel) else {
                 throw Rejection(.undecodable, "an Alarm without an id, a rule or a channel")

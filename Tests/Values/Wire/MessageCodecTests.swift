@@ -1,6 +1,7 @@
 import Model
 import Simulation
 import Testing
+import Time
 
 @testable import Wire
 
@@ -135,5 +136,16 @@ import Testing
     @Test func aNulDoesNotCutATextShort() throws {
         let line = try logLine(LogLineCodec.encode(LogLine(at: nil, level: .info, text: "a\0b", boot: 0))).get()
         #expect(line.text == "a b")
+    }
+
+    /// The longest id that a rule's alarm can have: two alarms of one channel must not get the same one.
+    @Test func theLongestIdOfAnAlarmIsKept() throws {
+        let name = String(repeating: "n", count: 64)
+        let id = "\(name)/\(name)/limit:\(name):high/\(Int64.max)/\(Int64.max)"
+        let alarm = Alarm(
+            id: id, rule: "limit:\(name):high", channel: 1, value: 1, limit: 0, at: Timestamp(unixNanoseconds: 0),
+            position: nil, text: "")
+        let bytes = AlarmCodec.encode(alarm)
+        #expect(unsafe try AlarmCodec.decode(bytes.span.bytes).id == id)
     }
 }

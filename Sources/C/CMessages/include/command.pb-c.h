@@ -104,7 +104,7 @@ struct  Iot__Ack
 {
   ProtobufCMessage base;
   /*
-   * The id of the command or alarm that this answers; at most 160 bytes.
+   * The id of the command or alarm that this answers; at most 256 bytes.
    */
   char *id;
   Iot__Outcome outcome;

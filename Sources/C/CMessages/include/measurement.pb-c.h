@@ -85,7 +85,7 @@ struct  Iot__Capture
 {
   ProtobufCMessage base;
   /*
-   * The id of the alarm; at most 160 bytes.
+   * The id of the alarm; at most 256 bytes.
    */
   char *alarm_id;
   /*

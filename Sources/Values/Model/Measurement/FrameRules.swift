@@ -48,7 +48,7 @@ public enum FrameLimits {
     /// Event captures that a frame may belong to.
     public static let capturesMax = 16
     /// Bytes of an alarm's id.
-    public static let alarmBytesMax = 160
+    public static let alarmBytesMax = 256
     /// Bytes of one message: 1 MiB.
     public static let messageBytesMax = 1 << 20
     /// Nanoseconds from the first sample to the last: one day, so that no frame is spread over many chunks.

@@ -29,6 +29,7 @@ CREATE TABLE alarm_rule (
     changed_by text NOT NULL
 );
 COMMENT ON TABLE alarm_rule IS 'The alarm rules, as iotctl rule apply wrote them.';
+COMMENT ON COLUMN alarm_rule.name IS 'Its name.';
 COMMENT ON COLUMN alarm_rule.version IS 'The number of the rule''s newest row in alarm_rule_history.';
 COMMENT ON COLUMN alarm_rule.body IS 'The rule as docs/rules.md describes it.';
 COMMENT ON COLUMN alarm_rule.changed_at IS 'When it was changed last.';
@@ -43,6 +44,7 @@ CREATE TABLE alarm_rule_history (
     PRIMARY KEY (name, version)
 );
 COMMENT ON TABLE alarm_rule_history IS 'Every version that a rule ever had, also of removed rules. Rows stay.';
+COMMENT ON COLUMN alarm_rule_history.name IS 'The rule''s name.';
 COMMENT ON COLUMN alarm_rule_history.version IS 'Counts the changes of the rules of this name from 1.';
 COMMENT ON COLUMN alarm_rule_history.body IS 'The rule from then on; null: it was removed.';
 COMMENT ON COLUMN alarm_rule_history.changed_at IS 'When.';
