@@ -9,7 +9,7 @@ public struct AlarmRecord: Sendable, Equatable {
     public var serial: String
     /// The channel's number.
     public var channel: Int16
-    /// The channel's name; nil if the sensor never announced one.
+    /// The channel's name; empty if the alarm concerns the whole sensor, nil if the sensor never announced one.
     public var channelName: String?
     /// The channel's unit; empty if the sensor never announced one.
     public var unit: String
@@ -85,7 +85,10 @@ extension Session {
         // An alarm that has only its clear so far is rare, and the others are read by the index on raised_at.
         return try fetch(
             """
-            SELECT a.alarm_id, s.serial, a.channel, c.name, coalesce(c.unit, '') AS unit, a.rule, a.value,
+            SELECT a.alarm_id, s.serial, a.channel, a.rule, a.value,
+                -- Since step 9 an alarm without a channel's name concerns the whole sensor.
+                CASE WHEN a.stream IS NULL THEN c.name ELSE coalesce(a.judged_channel, '') END AS name,
+                coalesce(a.judged_unit, c.unit, '') AS unit,
                 a.limit_value, a.clear_value, a.clear_cause, a.text,
                 \(microseconds("a.raised_at")) AS raised_us, \(microseconds("a.cleared_at")) AS cleared_us
             FROM ((SELECT * FROM alarm WHERE raised_at IS NOT NULL AND \(isWanted)
