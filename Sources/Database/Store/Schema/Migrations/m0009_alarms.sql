@@ -78,13 +78,14 @@ CREATE TRIGGER rules_change AFTER INSERT OR UPDATE OR DELETE ON alarm_rule
 CREATE TRIGGER rules_gain_or_lose AFTER INSERT OR DELETE ON sensor
     FOR EACH ROW EXECUTE FUNCTION note_rule_change();
 CREATE TRIGGER rules_select_again AFTER UPDATE OF serial, kind, tags, target_id, desired, deleted_at ON sensor
-    FOR EACH ROW WHEN ((old.serial, old.kind, old.tags, old.target_id, old.desired->'limits', old.deleted_at)
-        IS DISTINCT FROM (new.serial, new.kind, new.tags, new.target_id, new.desired->'limits', new.deleted_at))
+    FOR EACH ROW WHEN (old.serial IS DISTINCT FROM new.serial OR old.kind IS DISTINCT FROM new.kind
+        OR old.tags IS DISTINCT FROM new.tags OR old.target_id IS DISTINCT FROM new.target_id
+        OR old.desired IS DISTINCT FROM new.desired OR old.deleted_at IS DISTINCT FROM new.deleted_at)
     EXECUTE FUNCTION note_rule_change();
 CREATE TRIGGER rules_gain_or_lose AFTER INSERT OR DELETE ON channel
     FOR EACH ROW EXECUTE FUNCTION note_rule_change();
 CREATE TRIGGER rules_select_again AFTER UPDATE OF name, unit ON channel
-    FOR EACH ROW WHEN ((old.name, old.unit) IS DISTINCT FROM (new.name, new.unit))
+    FOR EACH ROW WHEN (old.name IS DISTINCT FROM new.name OR old.unit IS DISTINCT FROM new.unit)
     EXECUTE FUNCTION note_rule_change();
 INSERT INTO rule_change DEFAULT VALUES;
 
