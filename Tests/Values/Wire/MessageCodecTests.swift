@@ -124,7 +124,7 @@ import Time
         #expect(long.hasPrefix(answer.id) && (61...64).contains(answer.id.utf8.count))
         let heard = Ack(id: long, outcome: .received, at: nil, isOfAlarm: true)
         let alarm = try ack(AckCodec.encode(heard)).get().id
-        #expect(long.hasPrefix(alarm) && (157...160).contains(alarm.utf8.count))
+        #expect(long.hasPrefix(alarm) && (253...256).contains(alarm.utf8.count))
         #expect(long.hasPrefix(answer.reason) && (253...256).contains(answer.reason.utf8.count))
     }
 
