@@ -15,8 +15,8 @@ internal import Wire
 ///
 /// The worker that stores the stream tells it of messages before it stores them. While the worker waits for the database, or
 /// has read messages that the evaluator has not, the evaluator reads the stream by itself (`EvaluatorReader`). No alarm waits
-/// for the database. The state is saved every few seconds, when the broker has confirmed all alarms up to it; whoever holds
-/// the partition next evaluates the stream from there on, and comes to the same alarms.
+/// for the database. The state is saved every few seconds, when the broker has confirmed all alarms up to it. The next
+/// owner of the partition evaluates the stream from there on, and comes to the same alarms.
 actor Evaluator {
     /// How old a saved state becomes while sensors send.
     static let saveAfter: Duration = .seconds(4)
@@ -136,7 +136,8 @@ actor Evaluator {
             }
             engine = try RuleEngine(decoding: state.body, revision)
         } catch let error as RuleStateError {
-            context.logger.error("\(stream): the saved state of rules cannot be used, they begin anew: \(error)")
+            context.logger.error(
+                "\(stream): the saved state of rules cannot be used, evaluation starts without it: \(error)")
             return nil
         }
         if engine.isEmpty, newest.sensors.isEmpty { return nil }

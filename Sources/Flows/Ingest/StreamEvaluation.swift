@@ -7,8 +7,8 @@ internal import Time
 
 /// The evaluation of one stream: the engine, and how far it has read. A value without I/O.
 ///
-/// Whoever has read messages tells it of them. Messages that were evaluated before are passed over, so that several readers
-/// may tell it of the same ones; the first one counts.
+/// Each reader tells it of the messages that it has read. Messages that were evaluated before are passed over, so that
+/// several readers may tell it of the same ones; the first one counts.
 struct StreamEvaluation: Sendable {
     /// A message that was evaluated so long after the broker received it is late.
     static let lateAfter: Duration = .seconds(10)
@@ -84,7 +84,7 @@ struct StreamEvaluation: Sendable {
         }
     }
 
-    /// Goes on behind an offset that nobody can read.
+    /// Goes on behind an offset that the broker cannot deliver.
     mutating func pass(_ dead: Int64) {
         offset = max(offset ?? dead, dead)
         fingerprint = nil
@@ -260,7 +260,7 @@ enum KnownRevision: Sendable {
 }
 
 extension LimitAlarm {
-    /// The message that raised it, as its id says; nil: it is off, or nobody knows.
+    /// The message that raised it, as its id says; nil: it is off, or the message is unknown.
     fileprivate var raised: StreamPosition? {
         guard let words = id?.split(separator: "/").suffix(2), words.count == 2,
             let last = Int64(words[words.endIndex - 1])

@@ -109,7 +109,7 @@ struct Delivery {
         throw Failure(description: "\(prefix)\(answer.status) \(text)", isOfMessage: isRefused)
     }
 
-    /// The content of a file, read anew at each attempt, so that a new secret needs no restart.
+    /// The content of a file, read at each attempt, so that a new secret needs no restart.
     private static func secret(_ file: String) throws -> String {
         guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
             throw Failure(description: "\(file) can't be read")

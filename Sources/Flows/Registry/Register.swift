@@ -23,7 +23,7 @@ public enum Register {
     ///   - partitions: the number of streams; must agree with the database if that has a number already.
     ///   - guardInterval: the time between two checks of the broker's disk; every third time the streams are checked.
     ///   - policies: the retention policies of the configuration.
-    ///   - notify: who is told of alarms; nil: nobody.
+    ///   - notify: the receivers of alarms; nil: none.
     /// - Throws: `EndpointError` if this version cannot use `MANAGEMENT_URL`.
     public static func parts(
         _ context: Runtime, partitions: Int?, guardInterval: Duration = guardIntervalDefault,

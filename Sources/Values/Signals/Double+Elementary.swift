@@ -1,7 +1,7 @@
 /// Elementary functions: no Foundation here.
 extension Double {
     /// Sine and cosine of an angle of -π…π, to 1e-15.
-    var sineAndCosine: (sine: Double, cosine: Double) {
+    package var sineAndCosine: (sine: Double, cosine: Double) {
         let half = self / 2
         var (sine, cosine) = (half, 1.0)
         var (odd, even) = (half, 1.0)

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Model
 public import Postgres
 public import Rules
@@ -51,7 +50,7 @@ extension StoreConnection {
 extension Session {
     fileprivate func ruleRevision(_ number: Int64) throws -> RuleRevision? {
         try fetch("SELECT body FROM rule_revision WHERE revision = \(number)").first?
-            .text("body", as: "a revision of this release") { RuleRevision(json: $0) }
+            .text("body", as: "a revision of this release") { StoredJSON.value(RuleRevision.self, of: $0) }
     }
 
     fileprivate func resolveRules(kept: Duration) throws -> ResolvedRules {
@@ -76,7 +75,8 @@ extension Session {
                 return ResolvedRules(revision: previous, isNew: false, unreadable: resolving.unreadable)
             }
         }
-        try run("INSERT INTO rule_revision (revision, body) VALUES (\(revision.number), \(revision.json()))")
+        try run(
+            "INSERT INTO rule_revision (revision, body) VALUES (\(revision.number), \(StoredJSON.text(of: revision)))")
         try run(
             """
             DELETE FROM rule_revision r WHERE EXISTS (
@@ -165,19 +165,6 @@ extension Session {
 }
 
 extension RuleRevision {
-    /// The revision in JSON, with its keys in order.
-    fileprivate func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-
-    /// A revision from JSON; nil if it is none.
-    fileprivate init?(json: String) {
-        guard let revision = try? JSONDecoder().decode(RuleRevision.self, from: Data(json.utf8)) else { return nil }
-        self = revision
-    }
-
     /// Whether nothing but the number differs, and no sensor was deleted since.
     fileprivate func isSame(as other: RuleRevision) -> Bool {
         rules == other.rules && sensors == other.sensors && deleted.isEmpty && zones == other.zones

@@ -1,4 +1,3 @@
-internal import Foundation
 public import Postgres
 public import Rules
 public import Time
@@ -145,7 +144,7 @@ extension Session {
             "SELECT coalesce(max(version), 0) + 1 AS next FROM alarm_rule_history WHERE name = \(rule.name)"
         ).integer("next", as: Int.self)
         if !isDry {
-            let body = try rule.json()
+            let body = try StoredJSON.text(of: rule)
             try run(
                 """
                 INSERT INTO alarm_rule (name, version, body, changed_by)
@@ -163,24 +162,9 @@ extension Session {
     }
 }
 
-extension Rule {
-    /// The rule in JSON, with its keys in order.
-    func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-
-    /// A rule from JSON; nil if it is none.
-    init?(json: String) {
-        guard let rule = try? JSONDecoder().decode(Rule.self, from: Data(json.utf8)) else { return nil }
-        self = rule
-    }
-}
-
 extension Row {
     /// A rule in JSON.
     func rule(_ column: Column) throws(StoreError) -> Rule {
-        try text(column, as: "a rule of this release") { Rule(json: $0) }
+        try text(column, as: "a rule of this release") { StoredJSON.value(Rule.self, of: $0) }
     }
 }

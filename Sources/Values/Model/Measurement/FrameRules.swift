@@ -108,7 +108,7 @@ extension Frame {
         guard captures.count <= FrameLimits.capturesMax else {
             throw Rejection(.invalidFrame, "\(captures.count) captures, at most \(FrameLimits.capturesMax)")
         }
-        // Without a number a repeat would be stored again, and without a time nobody could find it.
+        // Without a number a repeat would be stored again, and without a time no query could find it.
         guard position != nil, start != nil else { throw Rejection(.invalidFrame, "a capture without boot or time") }
         for capture in captures {
             guard (1...FrameLimits.alarmBytesMax).contains(capture.alarm.utf8.count), capture.from < capture.to,

@@ -24,30 +24,7 @@ public struct AlarmSubscription: Sendable, Equatable {
     /// Whether the receiver is told of an alarm of that severity, sensor and rule.
     public func includes(_ severity: Alarm.Severity, sensor: String, rule: String) -> Bool {
         severities.contains(severity)
-            && (sensors.isEmpty || sensors.contains { Self.matches($0.text, sensor) })
-            && (rules.isEmpty || rules.contains { Self.matches($0, rule) })
-    }
-
-    /// Whether a glob matches all of a text. The time is at most the product of the two lengths.
-    static func matches(_ glob: String, _ text: String) -> Bool {
-        let (glob, text) = (Array(glob.unicodeScalars), Array(text.unicodeScalars))
-        var (place, position) = (0, 0)
-        var star: (place: Int, position: Int)?
-        while position < text.count {
-            if place < glob.count, glob[place] == "*" {
-                star = (place, position)
-                place += 1
-            } else if place < glob.count, glob[place] == "?" || glob[place] == text[position] {
-                place += 1
-                position += 1
-            } else if let last = star {
-                // The last star takes one more.
-                star = (last.place, last.position + 1)
-                (place, position) = (last.place + 1, last.position + 1)
-            } else {
-                return false
-            }
-        }
-        return glob[place...].allSatisfy { $0 == "*" }
+            && (sensors.isEmpty || sensors.contains { $0.matches(sensor) })
+            && (rules.isEmpty || rules.contains { SerialPattern($0).matches(rule) })
     }
 }

@@ -2,13 +2,13 @@ public import Time
 
 /// When a rule raises alarms quietly, or not at all.
 ///
-/// In quiet hours alarms are raised and recorded as always, and marked so that nobody is notified. During maintenance no
+/// In quiet hours alarms are raised and recorded as always; their transitions are marked as quiet. During maintenance no
 /// alarm is raised: a condition that still holds when the maintenance ends raises it then, at the next frame or tick.
 /// Alarms always clear. For frames the time is the signal's, for ticks the broker's.
 public struct RuleSchedule: Sendable, Equatable {
     /// The time zone of the local times, by its IANA name.
     public var zone: String
-    /// Hours of the week in which nobody is notified.
+    /// Hours of the week in which alarms are quiet.
     public var quiet: [WeeklyHours]
     /// Hours of the week in which no alarm is raised.
     public var maintenance: [WeeklyHours]

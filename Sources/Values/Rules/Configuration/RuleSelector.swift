@@ -1,3 +1,5 @@
+internal import Model
+
 /// Which sensors and channels a rule applies to. The resolver turns it into `RuleRevision.sensors`.
 public struct RuleSelector: Sendable, Equatable, Codable {
     /// Serial numbers or globs (`*`, `?`), one of which must match; empty: any sensor.
@@ -35,7 +37,7 @@ public struct RuleSelector: Sendable, Equatable, Codable {
 
     /// Whether a channel of that name is selected.
     public func selects(channel: String) -> Bool {
-        channels.isEmpty || channels.contains { Glob.matches($0, channel) }
+        channels.isEmpty || channels.contains { SerialPattern($0).matches(channel) }
     }
 
     /// Reads a selector; absent parts select everything.

@@ -1,3 +1,5 @@
+internal import Signals
+
 /// The border of a circle or polygon on a sphere of the Earth's mean radius.
 struct PlaceBorder: Sendable, Equatable {
     /// Metres.
@@ -49,7 +51,7 @@ struct PlaceBorder: Sendable, Equatable {
         _ latitude: Double, _ longitude: Double, to corners: [Condition.Place.Corner]
     ) -> Double {
         let scale = earthRadius * degree
-        let eastScale = scale * sineAndCosine(latitude * degree).cosine
+        let eastScale = scale * (latitude * degree).sineAndCosine.cosine
         guard let first = corners.first, let last = corners.last else { return .infinity }
         var turn = 0.0
         while first.longitude + turn - longitude > 180 { turn -= 360 }
@@ -75,31 +77,16 @@ struct PlaceBorder: Sendable, Equatable {
     }
 
     private static func vector(latitude: Double, longitude: Double) -> SIMD3<Double> {
-        let (north, parallel) = sineAndCosine(latitude * degree)
-        let (east, prime) = sineAndCosine(longitude * degree)
+        let (north, parallel) = (latitude * degree).sineAndCosine
+        let (east, prime) = (longitude * degree).sineAndCosine
         return SIMD3(parallel * prime, parallel * east, north)
-    }
-
-    /// For -π…π, to 1e-15: no Foundation here.
-    private static func sineAndCosine(_ angle: Double) -> (sine: Double, cosine: Double) {
-        let half = angle / 2
-        var (sine, cosine) = (half, 1.0)
-        var (odd, even) = (half, 1.0)
-        for k in 1...14 {
-            let step = Double(2 * k)
-            even *= -half * half / ((step - 1) * step)
-            odd *= -half * half / (step * (step + 1))
-            cosine += even
-            sine += odd
-        }
-        return (2 * sine * cosine, cosine * cosine - sine * sine)
     }
 
     /// For 0…1, by Newton's method.
     private static func arcSine(_ value: Double) -> Double {
         var angle = value
         for _ in 0..<30 {
-            let (sine, cosine) = sineAndCosine(angle)
+            let (sine, cosine) = angle.sineAndCosine
             guard cosine > 1e-9 else { break }
             let step = (sine - value) / cosine
             angle = min(.pi / 2, angle - step)
